@@ -1,0 +1,153 @@
+//! Identifiers: of publications, clients, sessions and users.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::base32;
+use super::UnixMillis;
+
+/// A publication's identity: unique, and sortable by time. 48 bits of Unix milliseconds and 80
+/// bits that no other publication has; written as 26 base-32 digits (the ULID layout).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PublicationId(u128);
+
+impl PublicationId {
+    /// Joins a time and the 80 lowest bits of `unique`.
+    pub fn new(time: UnixMillis, unique: u128) -> Self {
+        Self((u128::from(time.0 & ((1 << 48) - 1)) << 80) | (unique & ((1 << 80) - 1)))
+    }
+
+    /// Reads the text form.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() == 26 { base32::decode(text).map(Self) } else { None }
+    }
+
+    /// The 128 bits.
+    pub fn bits(self) -> u128 {
+        self.0
+    }
+
+    /// Makes an id of 128 bits as [`bits`](Self::bits) returned them.
+    pub fn from_bits(bits: u128) -> Self {
+        Self(bits)
+    }
+}
+
+impl fmt::Display for PublicationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base32::encode(self.0, 26))
+    }
+}
+
+impl fmt::Debug for PublicationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The public name of one client: it stays the same while the client resumes, and others see it
+/// in presence and as the sender of publications. Written as 13 base-32 digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientId(u64);
+
+impl ClientId {
+    /// Makes an id of random bits.
+    pub fn new(random: u64) -> Self {
+        Self(random)
+    }
+
+    /// Reads the text form.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != 13 {
+            return None;
+        }
+        base32::decode(text).and_then(|v| u64::try_from(v).ok()).map(Self)
+    }
+
+    /// The 64 bits.
+    pub fn bits(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base32::encode(self.0.into(), 13))
+    }
+}
+
+impl fmt::Debug for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The secret by which a client's further requests find its session: which worker holds it, and
+/// 104 random bits. Whoever has it may send as that client, so it is never shown to others.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionKey(u128);
+
+const SESSION_KEY_RANDOM_BITS: u32 = 104;
+
+impl SessionKey {
+    /// Joins a worker's number and the 104 lowest bits of `random`.
+    pub fn new(worker: u16, random: u128) -> Self {
+        let random = random & ((1 << SESSION_KEY_RANDOM_BITS) - 1);
+        Self((u128::from(worker) << SESSION_KEY_RANDOM_BITS) | random)
+    }
+
+    /// Reads the text form.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() == 26 { base32::decode(text).map(Self) } else { None }
+    }
+
+    /// The worker that holds the session, if this node made the key.
+    pub fn worker(self) -> u16 {
+        (self.0 >> SESSION_KEY_RANDOM_BITS) as u16
+    }
+}
+
+impl fmt::Display for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base32::encode(self.0, 26))
+    }
+}
+
+impl fmt::Debug for SessionKey {
+    /// The key is a secret: a log shows only where it leads.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionKey(worker {})", self.worker())
+    }
+}
+
+/// The person or thing a client acts for, as the application names it (`sub` of its token).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserId(Arc<str>);
+
+impl UserId {
+    /// The longest user id, in bytes.
+    pub const BYTES_MAX: usize = 255;
+
+    /// Makes an id of 1 to 255 bytes without control characters.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = !text.is_empty() && text.len() <= Self::BYTES_MAX;
+        (fits && !text.chars().any(char::is_control)).then(|| Self(text.into()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &*self.0)
+    }
+}
