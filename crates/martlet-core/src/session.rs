@@ -2,6 +2,8 @@
 
 mod command;
 mod event;
+mod identity;
 
 pub use command::{Command, Connect, History, Numbered, Refresh, Start, Subscribe};
 pub use event::{Answer, Connected, Event, HistoryPage, Member, Subscribed};
+pub use identity::{ChannelGrant, Identity, Pattern, Permissions, TooManyRules, Verb, Verbs};
