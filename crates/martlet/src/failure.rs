@@ -1,0 +1,44 @@
+//! How a subcommand fails: one clear sentence, a hint, and an exit code.
+//!
+//! 0 is success; 1 means that it was tried and did not succeed; 2 that the command line or the
+//! configuration is wrong, so that trying again changes nothing.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Why a subcommand did not do its work.
+#[derive(Debug)]
+pub struct Failure {
+    message: String,
+    hint: Option<String>,
+    code: u8,
+}
+
+impl Failure {
+    /// It was tried and did not succeed.
+    pub fn failed(message: impl Display) -> Self {
+        Self { message: message.to_string(), hint: None, code: 1 }
+    }
+
+    /// The command line or the configuration is wrong.
+    pub fn wrong(message: impl Display) -> Self {
+        Self { message: message.to_string(), hint: None, code: 2 }
+    }
+
+    /// The same with advice on what to do.
+    pub fn hint(self, hint: impl Display) -> Self {
+        Self { hint: Some(hint.to_string()), ..self }
+    }
+
+    /// Tells the person, and gives the code to exit with.
+    pub fn report(&self) -> ExitCode {
+        let mut text = format!("martlet: {}\n", self.message);
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("  hint: {hint}\n"));
+        }
+        // Nobody is left to be told when standard error itself is closed.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        ExitCode::from(self.code)
+    }
+}

@@ -1,0 +1,3 @@
+//! Tests of the program as people run it: each starts the built binary.
+
+mod help;
