@@ -63,6 +63,11 @@ codes! {
     MethodNotAllowed = 1008, Refusal, 405, "method_not_allowed", "This address does not answer that method.", "The Allow header lists the methods it answers.";
     UnknownSession = 1009, Refusal, 404, "unknown_session", "There is no session with this key on this node.", "Connect again; the cursor brings what was missed.";
     UnsupportedProtocol = 1010, Refusal, 400, "unsupported_protocol", "The server does not speak this protocol.", "Ask for martlet.v1.json or martlet.v1.proto.";
+    RequestInvalid = 1011, Refusal, 400, "request_invalid", "This is not a request that HTTP allows.", "Correct the client, or the proxy between.";
+    HeadTooLarge = 1012, Refusal, 431, "head_too_large", "The request's headers are larger or more than the limit.", "Send fewer and smaller headers; large cookies are the usual cause.";
+    AddressTooLong = 1013, Refusal, 414, "address_too_long", "The address of the request is longer than the limit.", "Send the data in a body instead of the query.";
+    RequestTimeout = 1014, Temporary, 408, "request_timeout", "The request did not arrive in time.", "Send it again, at once and whole.";
+    UpgradeRequired = 1015, Refusal, 426, "upgrade_required", "This address is for WebSocket, version 13.", "Open it as a WebSocket; a proxy between must pass the Upgrade header on.";
 
     TokenMissing = 1100, Refusal, 401, "token_missing", "A token is needed here.", "Connect with a token, or allow anonymous clients in the namespace.";
     TokenInvalid = 1101, Refusal, 401, "token_invalid", "The token is not valid.", "Check its signature, algorithm, audience and issuer against the server's configuration.";
