@@ -79,6 +79,7 @@ codes! {
     KeyInvalid = 1107, Refusal, 401, "key_invalid", "The API key is missing or unknown.", "Send a configured key as Authorization: Bearer KEY.";
     KeyNotAllowed = 1108, Refusal, 403, "key_not_allowed", "The API key does not permit this.", "Use a key whose scopes include the operation.";
     OriginDenied = 1109, Refusal, 403, "origin_denied", "Pages of this origin may not connect.", "Add the origin to server.origins.";
+    KeysUnavailable = 1110, Temporary, 503, "keys_unavailable", "The keys that tokens are checked with could not be fetched.", "Try again; if it persists, look at the server's log.";
 
     ChannelInvalid = 1200, Refusal, 400, "channel_invalid", "This is not a channel name.", "Use 1 to 255 bytes without blanks and control characters.";
     NamespaceUnknown = 1201, Refusal, 404, "namespace_unknown", "No namespace has this prefix.", "Configure the namespace, or correct the channel's prefix.";
