@@ -1,1 +1,7 @@
-//! martlet-server.
+//! The server: it reads the configuration, knows whom to admit, and puts the pure crates, the
+//! transports and an engine together. Logic that can do without sockets and clocks is not here
+//! but in the crates below.
+
+pub mod config;
+pub mod identity;
+pub mod keys;
