@@ -129,7 +129,12 @@ impl ApiKeys {
 
 /// Makes a new key of 256 random bits.
 pub fn new_key() -> Result<String, getrandom::Error> {
+    Ok(format!("{KEY_PREFIX}{}", new_secret()?))
+}
+
+/// Makes a new secret of 256 random bits, as 43 characters.
+pub fn new_secret() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
-    Ok(format!("{KEY_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }

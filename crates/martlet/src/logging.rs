@@ -3,30 +3,22 @@
 
 use std::io::IsTerminal;
 
+use martlet_server::config::LogFormat;
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::Failure;
 
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// A line for people.
-    Text,
-    /// A JSON object a line.
-    Json,
-}
-
 /// Starts logging. `level` is a level (`info`) or a list of them by module
 /// (`info,martlet_server=debug`).
-pub fn start(format: Format, level: &str) -> Result<(), Failure> {
+pub fn start(format: LogFormat, level: &str) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(level).map_err(|error| {
-        Failure::wrong(format!("{level:?} is not a log level: {error}"))
-            .hint("use error, warn, info, debug or trace")
+        Failure::wrong(format!("log.level: {level:?} is not a level: {error}"))
+            .hint("write error, warn, info, debug or trace")
     })?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
-        Format::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
-        Format::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
     started.map_err(|error| Failure::failed(format!("logging could not be started: {error}")))
 }

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod command;
+mod configuration;
 mod failure;
 mod logging;
+mod output;
 
 use command::Command;
 

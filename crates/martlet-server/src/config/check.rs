@@ -324,7 +324,7 @@ impl Checker<'_> {
             "the secret has {} bytes; it needs at least {SECRET_BYTES_MIN}",
             secret.0.len()
         ));
-        self.wrong(&path, fault.hint("make one with: openssl rand -hex 32"));
+        self.wrong(&path, fault.hint("make one with: martlet token secret"));
         None
     }
 

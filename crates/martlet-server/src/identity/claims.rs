@@ -47,9 +47,23 @@ impl Claims {
             .map_err(|_| invalid("its claims are not a JSON object, or one is there twice"))
     }
 
-    /// Whether this is a token for one channel.
-    pub fn for_channel(&self) -> bool {
-        self.channel.is_some()
+    /// The channel that the token is for; `None` for one of a connection.
+    pub fn channel(&self) -> Result<Option<ChannelName>, Refusal> {
+        let wrong = || invalid("its channel is not a channel name");
+        let parse = |name: &Value| ChannelName::parse(name.as_str()?).ok();
+        let read = |name: &Value| parse(name).ok_or_else(wrong);
+        self.channel.as_ref().map(read).transpose()
+    }
+
+    /// Refuses claims that would be refused whatever the time and the configuration.
+    pub fn sound(&self) -> Result<(), Refusal> {
+        let user = self.user()?;
+        match self.channel()? {
+            Some(channel) => {
+                self.channel_grant(&channel, user.as_ref(), Duration::ZERO).map(|_| ())
+            }
+            None => self.identity(Duration::ZERO).map(|_| ()),
+        }
     }
 
     /// Refuses a token that is not made for what `source` is configured for.
@@ -98,7 +112,7 @@ impl Claims {
     /// What the token says about a connection. `expires` has the leeway in it: it is the time
     /// at which the server acts.
     pub fn identity(&self, leeway: Duration) -> Result<Identity, Refusal> {
-        if self.for_channel() {
+        if self.channel.is_some() {
             let detail = "it is a token for a channel, not for a connection";
             return Err(Refusal::because(Code::TokenMismatch, detail));
         }

@@ -1,12 +1,39 @@
-//! `martlet token`: makes and reads tokens.
+//! `martlet token`: makes and reads tokens, and makes keys and secrets.
 
 use crate::failure::Failure;
 
+mod create;
+mod inspect;
+mod key;
+
 /// Make and read tokens, and make API keys.
+///
+/// An application makes its tokens itself, with any JWT library. These are for trying out, for
+/// scripts, and for seeing why a token is refused.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Make a token for a client
+    Create(Box<create::Arguments>),
+    /// Say in words what a token permits, when it ends, and whether it is good
+    Inspect(inspect::Arguments),
+    /// Make a new key for the backend API, and the lines for the configuration
+    Key(key::Arguments),
+    /// Make a new secret, for tokens or grants
+    Secret,
+}
 
 /// Does what the arguments say.
-pub fn run(_arguments: Arguments) -> Result<(), Failure> {
-    Err(Failure::failed("tokens are not in this build yet"))
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    match arguments.action {
+        Action::Create(arguments) => create::run(&arguments),
+        Action::Inspect(arguments) => inspect::run(&arguments),
+        Action::Key(arguments) => key::run(&arguments),
+        Action::Secret => key::secret(),
+    }
 }
