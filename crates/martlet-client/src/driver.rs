@@ -75,9 +75,12 @@ pub struct Driver {
     readers: HashMap<ChannelName, Reader>,
     sources: HashMap<ChannelName, TokenSource>,
     answers: HashMap<Ticket, Answer>,
-    tokens: JoinSet<(Option<ChannelName>, Result<Box<str>, Error>)>,
+    tokens: JoinSet<Fetched>,
     closing: Vec<oneshot::Sender<()>>,
 }
+
+/// A token that was fetched, and the channel it is for.
+type Fetched = (Option<ChannelName>, Result<Box<str>, Error>);
 
 /// What happened next.
 enum Step {
