@@ -16,7 +16,7 @@ mod unix;
 pub use base32::{decode as base32_decode, encode as base32_encode};
 pub use channel::{ChannelName, ChannelNameError};
 pub use code::{Close, Code, CodeKind, Refusal};
-pub use cursor::{Cursor, CursorError};
+pub use cursor::{CURSOR_BYTES_MAX, Cursor, CursorError};
 pub use gap::{Gap, GapReason};
 pub use id::{ClientId, PublicationId, SessionKey, UserId};
 pub use limits::Limits;

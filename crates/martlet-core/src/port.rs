@@ -1,1 +1,5 @@
-//! port
+//! The ports: what the core needs from an engine and a store, said in the core's words.
+
+mod store;
+
+pub use store::{Page, Range, Read, Store, StoreError, StoreReply, StoreRequest, StoreTicket};

@@ -52,7 +52,9 @@ impl ChannelName {
 /// Blanks and control characters, with the line separators that some text transports break at
 /// and the marks that turn the reading direction round.
 fn forbidden(c: char) -> bool {
-    c.is_control() || c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    c.is_control()
+        || c.is_whitespace()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 impl fmt::Display for ChannelName {

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::base32;
 use super::UnixMillis;
+use super::base32;
 
 /// A publication's identity: unique, and sortable by time. 48 bits of Unix milliseconds and 80
 /// bits that no other publication has; written as 26 base-32 digits (the ULID layout).

@@ -4,12 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use crate::model::{
     Appended, ChannelName, ClientId, Close, Gap, Offset, Position, Publication, Refusal,
     SessionKey, UnixMillis, UserId,
 };
+use crate::presence::Member;
 
 /// An event with the number of the command it answers; 0 for none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,33 +27,85 @@ pub enum Event {
     /// It follows a channel; its publications follow this event.
     Subscribed(Subscribed),
     /// It follows a channel no more; `why` is given when it did not ask for that.
-    Unsubscribed { channel: ChannelName, why: Option<Refusal> },
+    Unsubscribed {
+        /// The channel.
+        channel: ChannelName,
+        /// Why, if the client did not ask for it.
+        why: Option<Refusal>,
+    },
     /// Its publication was taken by the store.
-    Published { channel: ChannelName, appended: Appended },
+    Published {
+        /// The channel.
+        channel: ChannelName,
+        /// The store's receipt.
+        appended: Appended,
+    },
     /// One publication, told to this client alone (a page of history goes by this too).
     Publication(Arc<Publication>),
     /// A page of history.
     History(HistoryPage),
     /// Who is in a channel.
-    Presence { channel: ChannelName, members: Vec<Member>, count: usize },
+    Presence {
+        /// The channel.
+        channel: ChannelName,
+        /// The members, no more than a page.
+        members: Vec<Member>,
+        /// How many there are.
+        count: usize,
+    },
     /// Somebody entered a channel.
-    Join { channel: ChannelName, member: Member },
+    Join {
+        /// The channel.
+        channel: ChannelName,
+        /// Who.
+        member: Member,
+    },
     /// Somebody left a channel.
-    Leave { channel: ChannelName, member: Member },
+    Leave {
+        /// The channel.
+        channel: ChannelName,
+        /// Who.
+        member: Member,
+    },
     /// Publications that cannot be had any more.
     Gap(Gap),
     /// It fell behind and is being caught up.
-    Lagged { channel: ChannelName, offset: Offset, head: Offset },
+    Lagged {
+        /// The channel.
+        channel: ChannelName,
+        /// The last publication it was sent.
+        offset: Offset,
+        /// The newest publication.
+        head: Offset,
+    },
     /// The server asks for a sign of life.
     Ping,
     /// The sign of life it asked for.
-    Pong { time: UnixMillis },
+    Pong {
+        /// The server's wall clock.
+        time: UnixMillis,
+    },
     /// A newer token was taken; the time until which it is good, if it ends.
-    Refreshed { channel: Option<ChannelName>, expires: Option<UnixMillis> },
+    Refreshed {
+        /// The channel whose token it is; `None` for the connection's.
+        channel: Option<ChannelName>,
+        /// When the token ends, if it does.
+        expires: Option<UnixMillis>,
+    },
     /// A newer grant, to come back with.
-    Grant { grant: Box<str>, expires: UnixMillis },
+    Grant {
+        /// The grant.
+        grant: Box<str>,
+        /// When it ends.
+        expires: UnixMillis,
+    },
     /// A command was not done.
-    Refused { channel: Option<ChannelName>, refusal: Refusal },
+    Refused {
+        /// The channel it was about, if it was about one.
+        channel: Option<ChannelName>,
+        /// Why.
+        refusal: Refusal,
+    },
     /// The connection ends.
     Closing(Close),
 }
@@ -108,15 +159,4 @@ pub struct HistoryPage {
     pub publications: Vec<Arc<Publication>>,
     /// Whether there are more beyond this page.
     pub more: bool,
-}
-
-/// One client that is in a channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// The client.
-    pub client: ClientId,
-    /// Its user, unless it is anonymous.
-    pub user: Option<UserId>,
-    /// What its token says about it, as JSON.
-    pub info: Option<Bytes>,
 }

@@ -1,0 +1,456 @@
+//! The lane: a worker's logs of the channels it follows, and its readers' places in them.
+//!
+//! A publication is encoded once for each wire that is read here and appended to that wire's
+//! log. Readers who had everything are marked; visiting a marked reader writes, in one go, what
+//! it is owed privately and then everything from its places to the heads. There is no queue for
+//! each reader: whoever is slow has a place farther back, and costs nothing else.
+//!
+//! A reader whose place is no longer in the log is *behind*: it is given pages of history, read
+//! through [`LaneOutput::Load`] and shared by all who need the same, until it reaches the log.
+//! So history, live delivery, catching up and lagging are one motion from different places.
+//!
+//! After every call that changes something, outputs are drained before the next visit: a `Gap`
+//! or `Lagged` has to be among a reader's private bytes before the publications that follow it.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::Bytes;
+use foldhash::quality::FixedState;
+use hashbrown::HashMap;
+use slab::Slab;
+use smallvec::SmallVec;
+
+use self::stream::{PlaceRef, Stream, WireLog};
+use super::log::Log;
+use super::shard::Delivery;
+use crate::model::{ChannelName, Cursor, Gap, GapReason, Limits, Offset, Position, Publication};
+use crate::port::Page;
+use crate::presence::Member;
+use crate::session::Followed;
+use crate::time::Instant;
+
+mod catch_up;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod visit;
+
+/// One way to encode publications; readers of the same wire share the same bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Wire {
+    /// Which encoding; what the number means is the shell's business.
+    pub number: u8,
+    /// Whether each frame is followed by the reader's own cursor, because the shared bytes
+    /// cannot carry it (a plain stream of several channels).
+    pub cursor: bool,
+}
+
+/// The encodings. Each method appends one ready frame, or nothing if the wire has no words for
+/// it.
+pub trait Wires {
+    /// Appends a publication.
+    fn publication(&mut self, wire: Wire, publication: &Publication, out: &mut Vec<u8>);
+    /// Appends the news that somebody entered.
+    fn join(&mut self, wire: Wire, channel: &ChannelName, member: &Member, out: &mut Vec<u8>);
+    /// Appends the news that somebody left.
+    fn leave(&mut self, wire: Wire, channel: &ChannelName, member: &Member, out: &mut Vec<u8>);
+    /// Appends what ends a frame of a wire with [`Wire::cursor`].
+    fn cursor(&mut self, wire: Wire, cursor: &Cursor, out: &mut Vec<u8>);
+}
+
+/// How much a lane holds for readers who are behind or do not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneLimits {
+    /// The most frames of one log.
+    pub log_frames: usize,
+    /// The most bytes of one log.
+    pub log_bytes: usize,
+    /// The most private bytes of one reader.
+    pub owed_bytes: usize,
+}
+
+impl From<&Limits> for LaneLimits {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            log_frames: limits.log_publications,
+            log_bytes: limits.log_bytes,
+            owed_bytes: limits.owed_bytes,
+        }
+    }
+}
+
+/// A reader of this lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReaderKey(pub u32);
+
+/// What the lane wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LaneOutput {
+    /// Read the channel's publications after this offset; answer by
+    /// [`Lane::handle_loaded`] or [`Lane::handle_load_failed`].
+    Load {
+        /// The channel.
+        channel: ChannelName,
+        /// The last offset that the reader has.
+        after: Offset,
+    },
+    /// Tell the reader that it fell behind.
+    Lagged {
+        /// Who.
+        reader: ReaderKey,
+        /// Where.
+        channel: ChannelName,
+        /// The last offset it was written.
+        offset: Offset,
+        /// The newest offset.
+        head: Offset,
+    },
+    /// Tell the reader what it will never get.
+    Gap {
+        /// Who.
+        reader: ReaderKey,
+        /// What.
+        gap: Gap,
+    },
+}
+
+/// How many publications a page holds that is loaded for readers behind.
+pub const PAGE_PUBLICATIONS: usize = 128;
+
+/// What came of visiting a reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visit {
+    /// It has everything for now, or will be visited again.
+    Written,
+    /// It takes no more; call [`Lane::unblock`] when it does.
+    Blocked,
+    /// There was nothing for it.
+    Nothing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Its place is in the log.
+    Live,
+    /// Its place is before the log; pages of history bring it there.
+    Behind,
+    /// As `Behind`, and a page was asked for.
+    Waiting,
+    /// This slot is free.
+    Free,
+}
+
+/// A subscription: a reader's place in one channel.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    stream: u32,
+    /// Where this place is in the log's list of places.
+    index: u32,
+    /// While `Live`: the next frame to be written.
+    seq: u64,
+    /// The last offset written.
+    offset: Offset,
+    state: State,
+    /// Whether `offset` is one that the lane has not reached yet.
+    ahead: bool,
+}
+
+#[derive(Debug)]
+struct Reader {
+    wire: Wire,
+    marked: bool,
+    blocked: bool,
+    /// The rest of a frame that a write stopped in.
+    rest: Bytes,
+    /// Frames for this reader alone.
+    owed: VecDeque<Bytes>,
+    owed_bytes: usize,
+    places: Vec<Place>,
+    /// Slots of `places` with something to write.
+    pending: SmallVec<[u16; 4]>,
+    sent_at: Instant,
+}
+
+/// A worker's logs and its readers' places.
+#[derive(Debug)]
+pub struct Lane {
+    limits: LaneLimits,
+    readers: Slab<Reader>,
+    streams: Slab<Stream>,
+    names: HashMap<ChannelName, u32, FixedState>,
+    marked: VecDeque<u32>,
+    outputs: VecDeque<LaneOutput>,
+    /// Kept for the visits, so that they allocate nothing.
+    steps: Vec<visit::Step>,
+    cursors: Vec<u8>,
+}
+
+/// A reader's private queue is over its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overfull;
+
+impl Lane {
+    /// A lane without readers. `seed` is random, as for the shard.
+    pub fn new(limits: LaneLimits, seed: u64) -> Self {
+        Self {
+            limits,
+            readers: Slab::new(),
+            streams: Slab::new(),
+            names: HashMap::with_hasher(FixedState::with_seed(seed)),
+            marked: VecDeque::new(),
+            outputs: VecDeque::new(),
+            steps: Vec::new(),
+            cursors: Vec::new(),
+        }
+    }
+
+    /// A connection begins to be written to.
+    pub fn add_reader(&mut self, now: Instant, wire: Wire) -> ReaderKey {
+        ReaderKey(self.readers.insert(Reader {
+            wire,
+            marked: false,
+            blocked: false,
+            rest: Bytes::new(),
+            owed: VecDeque::new(),
+            owed_bytes: 0,
+            places: Vec::new(),
+            pending: SmallVec::new(),
+            sent_at: now,
+        }) as u32)
+    }
+
+    /// A connection ends. The channels it followed are to be unfollowed by the caller.
+    pub fn remove_reader(&mut self, key: ReaderKey) {
+        let Some(reader) = self.readers.get(key.0 as usize) else { return };
+        let slots: Vec<usize> = (0..reader.places.len()).collect();
+        for slot in slots {
+            self.remove_place(key, slot);
+        }
+        self.readers.remove(key.0 as usize);
+    }
+
+    /// A reader follows a channel from now on; its first publication is the one after
+    /// `followed.begin`.
+    pub fn begin(&mut self, key: ReaderKey, channel: &ChannelName, followed: &Followed) {
+        let Some(wire) = self.readers.get(key.0 as usize).map(|reader| reader.wire) else { return };
+        let stream = self.stream_key(channel, followed.head);
+        let head = self.streams[stream as usize].head;
+        let begin = followed.begin;
+        let offset = if begin.epoch == head.epoch { begin.offset } else { head.offset };
+        let slot = self.free_slot(key);
+        let log = self.streams[stream as usize].log_for(wire);
+        let index = log.add(PlaceRef { reader: key.0, slot });
+        let ahead = offset > head.offset;
+        self.readers[key.0 as usize].places[slot as usize] =
+            Place { stream, index, seq: 0, offset, state: State::Behind, ahead };
+        self.pend(key.0, slot);
+    }
+
+    /// A reader follows a channel no more. Says whether it did.
+    pub fn end(&mut self, key: ReaderKey, channel: &ChannelName) -> bool {
+        let Some(slot) = self.slot_of(key, channel) else { return false };
+        self.remove_place(key, slot);
+        true
+    }
+
+    /// Owes a reader a frame of its own, in order with the rest.
+    pub fn push(&mut self, key: ReaderKey, frame: Bytes) -> Result<(), Overfull> {
+        let Some(reader) = self.readers.get_mut(key.0 as usize) else { return Ok(()) };
+        reader.owed_bytes += frame.len();
+        let overfull = reader.owed_bytes > self.limits.owed_bytes;
+        reader.owed.push_back(frame);
+        self.mark(key.0);
+        if overfull { Err(Overfull) } else { Ok(()) }
+    }
+
+    /// The shard delivers something of a channel. A channel that nobody reads here any more is
+    /// passed over: its last `Unfollow` is on its way.
+    pub fn deliver(&mut self, delivery: &Delivery, wires: &mut impl Wires) {
+        match delivery {
+            Delivery::Publication(publication) => {
+                let Position { offset, .. } = publication.position;
+                let encode = |wires: &mut _, wire, out: &mut Vec<u8>| {
+                    Wires::publication(wires, wire, publication, out);
+                };
+                self.append(&publication.channel, Some(offset), wires, encode);
+            }
+            Delivery::Join { channel, member } => {
+                let encode = |wires: &mut _, wire, out: &mut Vec<u8>| {
+                    Wires::join(wires, wire, channel, member, out);
+                };
+                self.append(channel, None, wires, encode);
+            }
+            Delivery::Leave { channel, member } => {
+                let encode = |wires: &mut _, wire, out: &mut Vec<u8>| {
+                    Wires::leave(wires, wire, channel, member, out);
+                };
+                self.append(channel, None, wires, encode);
+            }
+            Delivery::Jump { channel, to } => self.jump(channel, *to),
+        }
+    }
+
+    /// A reader that took no more takes bytes again.
+    pub fn unblock(&mut self, key: ReaderKey) {
+        let Some(reader) = self.readers.get_mut(key.0 as usize) else { return };
+        reader.blocked = false;
+        self.mark(key.0);
+    }
+
+    /// The next reader to visit.
+    pub fn poll_marked(&mut self) -> Option<ReaderKey> {
+        while let Some(key) = self.marked.pop_front() {
+            if let Some(reader) = self.readers.get_mut(key as usize) {
+                reader.marked = false;
+                return Some(ReaderKey(key));
+            }
+        }
+        None
+    }
+
+    /// What it wants done.
+    pub fn poll_output(&mut self) -> Option<LaneOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// Whether some reader is marked.
+    pub fn any_marked(&self) -> bool {
+        !self.marked.is_empty()
+    }
+
+    /// When the reader was last written to.
+    pub fn sent_at(&self, key: ReaderKey) -> Instant {
+        self.readers.get(key.0 as usize).map_or(Instant(0), |reader| reader.sent_at)
+    }
+
+    /// Whether the reader is still owed bytes of its own.
+    pub fn owes(&self, key: ReaderKey) -> bool {
+        self.readers
+            .get(key.0 as usize)
+            .is_some_and(|reader| !reader.rest.is_empty() || !reader.owed.is_empty())
+    }
+
+    /// The position of the last publication written to the reader, in each of its channels.
+    pub fn cursor(&self, key: ReaderKey) -> Cursor {
+        let places = self.readers.get(key.0 as usize).map_or(&[][..], |reader| &reader.places);
+        let taken = places.iter().filter(|place| place.state != State::Free);
+        Cursor::new(taken.map(|place| self.position(place, place.offset)).collect())
+    }
+
+    /// How many bytes the logs hold.
+    pub fn log_bytes(&self) -> usize {
+        self.streams.iter().map(|(_, stream)| stream.byte_len()).sum()
+    }
+
+    fn position(&self, place: &Place, offset: Offset) -> (ChannelName, Position) {
+        let stream = &self.streams[place.stream as usize];
+        (stream.name.clone(), Position { epoch: stream.head.epoch, offset })
+    }
+
+    /// Appends a frame to every log of the channel that somebody reads live, and marks those who
+    /// had everything before.
+    fn append<W: Wires>(
+        &mut self,
+        channel: &ChannelName,
+        offset: Option<Offset>,
+        wires: &mut W,
+        encode: impl Fn(&mut W, Wire, &mut Vec<u8>),
+    ) {
+        let Some(&key) = self.names.get(channel) else { return };
+        let stream = &mut self.streams[key as usize];
+        if let Some(offset) = offset {
+            stream.head.offset = offset;
+        }
+        let offset = stream.head.offset;
+        let mut woken = std::mem::take(&mut stream.woken);
+        for log in &mut stream.logs {
+            if !log.has_live() {
+                log.frames.jump(offset);
+            } else if log.frames.append(offset, |out| encode(wires, log.wire, out)) {
+                log.wake(&mut woken);
+                log.frames.trim(self.limits.log_frames, self.limits.log_bytes);
+            }
+        }
+        for place in woken.drain(..) {
+            self.pend(place.reader, place.slot);
+        }
+        self.streams[key as usize].woken = woken;
+    }
+
+    fn stream_key(&mut self, channel: &ChannelName, head: Position) -> u32 {
+        if let Some(key) = self.names.get(channel) {
+            return *key;
+        }
+        let key = self.streams.insert(Stream::new(channel.clone(), head)) as u32;
+        self.names.insert(channel.clone(), key);
+        key
+    }
+
+    fn free_slot(&mut self, key: ReaderKey) -> u16 {
+        let places = &mut self.readers[key.0 as usize].places;
+        if let Some(slot) = places.iter().position(|place| place.state == State::Free) {
+            return slot as u16;
+        }
+        if places.is_empty() {
+            places.reserve_exact(1);
+        }
+        places.push(Place {
+            stream: 0,
+            index: 0,
+            seq: 0,
+            offset: 0,
+            state: State::Free,
+            ahead: false,
+        });
+        (places.len() - 1) as u16
+    }
+
+    fn slot_of(&self, key: ReaderKey, channel: &ChannelName) -> Option<usize> {
+        let stream = *self.names.get(channel)?;
+        let places = &self.readers.get(key.0 as usize)?.places;
+        places.iter().position(|place| place.state != State::Free && place.stream == stream)
+    }
+
+    fn remove_place(&mut self, key: ReaderKey, slot: usize) {
+        let reader = &mut self.readers[key.0 as usize];
+        let place = std::mem::replace(&mut reader.places[slot].state, State::Free);
+        let Place { stream, index, .. } = reader.places[slot];
+        if place == State::Free {
+            return;
+        }
+        reader.pending.retain(|pending| *pending as usize != slot);
+        let wire = reader.wire;
+        let stream_entry = &mut self.streams[stream as usize];
+        if let Some(log) = stream_entry.log_of(wire) {
+            let moved = log.remove(index, place == State::Live);
+            moved.iter().for_each(|(place, index)| set_index(&mut self.readers, *place, *index));
+        }
+        stream_entry.logs.retain(|log| !log.is_empty());
+        if stream_entry.logs.is_empty() {
+            let stream = self.streams.remove(stream as usize);
+            self.names.remove(&stream.name);
+        }
+    }
+
+    /// A reader's place has something to write.
+    fn pend(&mut self, reader: u32, slot: u16) {
+        let pending = &mut self.readers[reader as usize].pending;
+        if !pending.contains(&slot) {
+            pending.push(slot);
+        }
+        self.mark(reader);
+    }
+
+    fn mark(&mut self, key: u32) {
+        let reader = &mut self.readers[key as usize];
+        if !reader.marked && !reader.blocked {
+            reader.marked = true;
+            self.marked.push_back(key);
+        }
+    }
+}
+
+fn set_index(readers: &mut Slab<Reader>, place: PlaceRef, index: u32) {
+    readers[place.reader as usize].places[place.slot as usize].index = index;
+}

@@ -1,0 +1,160 @@
+//! The lane's dealings with readers who are behind: pages of history for them, gaps where there
+//! are none, and streams that jump.
+
+use super::*;
+
+/// A page stops at this many bytes, so that one reader's visit stays short.
+const PAGE_BYTES: usize = 128 * 1024;
+
+impl Lane {
+    /// The shard read what comes after `after`, as [`LaneOutput::Load`] asked.
+    pub fn handle_loaded(
+        &mut self,
+        channel: &ChannelName,
+        after: Offset,
+        page: &Page,
+        wires: &mut impl Wires,
+    ) {
+        let Some(&key) = self.names.get(channel) else { return };
+        let stream = &mut self.streams[key as usize];
+        let head = stream.head;
+        let current = page.extent.head.epoch == head.epoch;
+        let mut waiting = Vec::new();
+        for log in &mut stream.logs {
+            log.loading.retain(|loading| *loading != after);
+            if current && !log.waiting.is_empty() {
+                fill(log, after, page, head.offset, wires);
+            }
+            waiting.append(&mut log.waiting);
+        }
+        let lost = current.then(|| (page.extent.first - 1).min(head.offset));
+        for place in waiting {
+            self.wake_waiting(place, key, lost, page.extent.kept);
+        }
+    }
+
+    /// The shard could not read. Waiting readers go on waiting; [`Lane::retry`] asks again.
+    pub fn handle_load_failed(&mut self, channel: &ChannelName, after: Offset) {
+        let Some(&key) = self.names.get(channel) else { return };
+        for log in &mut self.streams[key as usize].logs {
+            log.loading.retain(|loading| *loading != after);
+        }
+    }
+
+    /// Asks again for pages that could not be read. To be called now and then.
+    pub fn retry(&mut self) {
+        let stuck = |log: &WireLog| log.loading.is_empty() && !log.waiting.is_empty();
+        let keys: Vec<usize> =
+            self.streams.iter().filter(|(_, s)| s.logs.iter().any(stuck)).map(|(k, _)| k).collect();
+        for key in keys {
+            let logs = self.streams[key].logs.iter_mut().filter(|log| stuck(log));
+            let waiting: Vec<PlaceRef> =
+                logs.flat_map(|log| std::mem::take(&mut log.waiting)).collect();
+            waiting.into_iter().for_each(|place| self.wake_waiting(place, key as u32, None, true));
+        }
+    }
+
+    /// A waiting reader goes on, over what is lost if it has not had it.
+    fn wake_waiting(&mut self, place: PlaceRef, stream: u32, lost: Option<Offset>, kept: bool) {
+        let Some(entry) = self.waiting_place(place, stream) else { return };
+        entry.state = State::Behind;
+        let offset = entry.offset;
+        if let Some(lost) = lost.filter(|lost| *lost > offset) {
+            entry.offset = lost;
+            let reason = if kept { GapReason::Expired } else { GapReason::NotKept };
+            let to = Some(lost);
+            self.tell_gap(place.reader, stream, offset + 1, to, reason, lost);
+        }
+        self.pend(place.reader, place.slot);
+    }
+
+    /// The place, if it is still there and still waiting.
+    fn waiting_place(&mut self, place: PlaceRef, stream: u32) -> Option<&mut Place> {
+        let reader = self.readers.get_mut(place.reader as usize)?;
+        let entry = reader.places.get_mut(place.slot as usize)?;
+        (entry.state == State::Waiting && entry.stream == stream).then_some(entry)
+    }
+
+    fn tell_gap(
+        &mut self,
+        reader: u32,
+        stream: u32,
+        from: Offset,
+        to: Option<Offset>,
+        reason: GapReason,
+        resume: Offset,
+    ) {
+        let Stream { name, head, .. } = &self.streams[stream as usize];
+        let resume = Position { epoch: head.epoch, offset: resume };
+        let gap = Gap { channel: name.clone(), from, to, reason, resume };
+        self.outputs.push_back(LaneOutput::Gap { reader: ReaderKey(reader), gap });
+    }
+
+    /// The stream of a channel jumps to `to`. In the same epoch everyone goes on from its own
+    /// place, by pages; whoever really misses something learns that from them. In a new epoch
+    /// old places mean nothing: everyone is told, and begins where the new history does.
+    pub(super) fn jump(&mut self, channel: &ChannelName, to: Position) {
+        let Some(&key) = self.names.get(channel) else { return };
+        let stream = &mut self.streams[key as usize];
+        let same = stream.head.epoch == to.epoch;
+        stream.head = to;
+        let mut places = Vec::new();
+        for log in &mut stream.logs {
+            places.extend_from_slice(log.places());
+            log.unsettle();
+            log.waiting.clear();
+            log.frames.jump(to.offset);
+            if !same {
+                log.pages.clear();
+                log.loading.clear();
+            }
+        }
+        for place in places {
+            let entry = &mut self.readers[place.reader as usize].places[place.slot as usize];
+            (entry.state, entry.ahead) = (State::Behind, false);
+            let from = entry.offset + 1;
+            if !same {
+                entry.offset = to.offset;
+                self.tell_gap(place.reader, key, from, None, GapReason::Epoch, to.offset);
+            }
+            self.pend(place.reader, place.slot);
+        }
+    }
+
+    /// Finds a page for a place that is behind: its index and the frame to begin with. Where
+    /// there is none, asks for it, and the place waits.
+    pub(super) fn page_for(&mut self, key: ReaderKey, slot: u16) -> Option<(usize, u64)> {
+        let reader = &mut self.readers[key.0 as usize];
+        let place = &mut reader.places[slot as usize];
+        let stream = &mut self.streams[place.stream as usize];
+        let channel = &stream.name;
+        let log = stream.logs.iter_mut().find(|log| log.wire == reader.wire)?;
+        if let Some(found) = log.page_after(place.offset) {
+            return Some(found);
+        }
+        place.state = State::Waiting;
+        log.waiting.push(PlaceRef { reader: key.0, slot });
+        if !log.will_load(place.offset, PAGE_PUBLICATIONS) {
+            log.loading.push(place.offset);
+            let load = LaneOutput::Load { channel: channel.clone(), after: place.offset };
+            self.outputs.push_back(load);
+        }
+        None
+    }
+}
+
+/// Encodes a page for one wire, up to the head of the log: what comes after comes live.
+fn fill(log: &mut WireLog, after: Offset, page: &Page, head: Offset, wires: &mut impl Wires) {
+    let mut frames = Log::new(after.max(page.extent.first - 1));
+    let known = page.publications.iter().filter(|p| p.position.offset <= head);
+    for publication in known {
+        let offset = publication.position.offset;
+        frames.append(offset, |out| wires.publication(log.wire, publication, out));
+        if frames.byte_len() >= PAGE_BYTES {
+            break;
+        }
+    }
+    if frames.len() > 0 {
+        log.add_page(frames);
+    }
+}

@@ -1,0 +1,481 @@
+//! The shard: the one owner, on this node, of a set of channels. What happens to a channel is
+//! decided here and in one order: publishing, following, reading, presence.
+//!
+//! It holds no socket and no encoding, and it does not keep publications: the store does. It asks
+//! the store through [`ShardOutput::Store`] and goes on when the answer comes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use foldhash::quality::FixedState;
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
+use smallvec::SmallVec;
+
+use super::tail::{Step, Tail, Want};
+use crate::model::{
+    Appended, ChannelName, ClientId, Code, Namespace, Namespaces, Position, Publication, Refusal,
+};
+use crate::port::{Page, Range, Read, StoreError, StoreReply, StoreRequest, StoreTicket};
+use crate::presence::{Holder, Member, Members, Moved};
+use crate::session::{ChannelState, Followed, HistoryPage, Reply, Request, Start};
+use crate::stream::{Keep, begin};
+use crate::time::{Instant, Now};
+
+mod reading;
+#[cfg(test)]
+mod tests;
+
+/// The number of a lane, which is the number of its worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LaneId(pub u16);
+
+/// Where a reply goes: to a lane's worker, under a number that the worker chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ReplyTo {
+    /// The worker.
+    pub lane: LaneId,
+    /// Its number for the question.
+    pub ticket: u64,
+}
+
+/// What a lane gets of a channel it follows, in one order with the replies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// The next publication.
+    Publication(Arc<Publication>),
+    /// The stream jumps; the next publication is the one after this position.
+    Jump {
+        /// The channel.
+        channel: ChannelName,
+        /// The position before the next publication.
+        to: Position,
+    },
+    /// Somebody entered.
+    Join {
+        /// The channel.
+        channel: ChannelName,
+        /// Who.
+        member: Member,
+    },
+    /// Somebody left.
+    Leave {
+        /// The channel.
+        channel: ChannelName,
+        /// Who.
+        member: Member,
+    },
+}
+
+/// What the shard wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShardOutput {
+    /// Ask the store.
+    Store(StoreTicket, StoreRequest),
+    /// Answer a question.
+    Reply(ReplyTo, Reply),
+    /// Give a lane something of a channel it follows.
+    Deliver(LaneId, Delivery),
+    /// Tell other nodes of a publication. Without other nodes this is let go.
+    Announce(Arc<Publication>),
+}
+
+/// What the shard has done since it began, and what it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ShardStats {
+    /// Publications that the store took.
+    pub published: u64,
+    /// Drafts that were repeats.
+    pub duplicates: u64,
+    /// Requests refused.
+    pub refused: u64,
+    /// Times the stream of a channel jumped.
+    pub jumps: u64,
+    /// Channels that are followed or have members.
+    pub channels: usize,
+}
+
+/// What a question to the store was for.
+#[derive(Debug)]
+enum Asked {
+    Publish(ReplyTo),
+    Follow { to: ReplyTo, start: Start },
+    Read { to: ReplyTo, start: Option<Start>, limit: usize, reverse: bool },
+    Load { to: ReplyTo },
+    CatchUp,
+}
+
+#[derive(Debug)]
+struct Channel {
+    /// How many subscriptions each lane has.
+    followers: SmallVec<[(LaneId, u32); 2]>,
+    tail: Tail,
+    members: Members,
+    /// Questions about it that the store has not answered.
+    asked: u32,
+}
+
+impl Channel {
+    fn new() -> Self {
+        Self {
+            followers: SmallVec::new(),
+            tail: Tail::new(),
+            members: Members::default(),
+            asked: 0,
+        }
+    }
+
+    fn idle(&self) -> bool {
+        self.followers.is_empty() && self.members.is_empty() && self.asked == 0
+    }
+}
+
+/// The owner of a set of channels.
+#[derive(Debug)]
+pub struct Shard {
+    namespaces: Arc<Namespaces>,
+    channels_max: usize,
+    channels: HashMap<ChannelName, Channel, FixedState>,
+    asked: HashMap<StoreTicket, (ChannelName, Asked), FixedState>,
+    tickets: u64,
+    /// Channels with members in their grace time, by when to look again.
+    graces: std::collections::BTreeSet<(Instant, ChannelName)>,
+    outputs: VecDeque<ShardOutput>,
+    stats: ShardStats,
+}
+
+impl Shard {
+    /// A shard without channels. `seed` is random, so that nobody can choose channel names that
+    /// collide; `channels_max` is the most channels it keeps.
+    pub fn new(namespaces: Arc<Namespaces>, channels_max: usize, seed: u64) -> Self {
+        Self {
+            namespaces,
+            channels_max,
+            channels: HashMap::with_hasher(FixedState::with_seed(seed)),
+            asked: HashMap::with_hasher(FixedState::with_seed(seed)),
+            tickets: 0,
+            graces: std::collections::BTreeSet::new(),
+            outputs: VecDeque::new(),
+            stats: ShardStats::default(),
+        }
+    }
+
+    /// A worker asks. Only questions that have an answer use `to`.
+    pub fn handle_request(&mut self, now: Now, to: ReplyTo, request: Request) {
+        let result = match request {
+            Request::Follow { channel, start } => self.follow(to, channel, start),
+            Request::Unfollow { channel } => self.unfollow(to.lane, &channel),
+            Request::Publish(draft) => {
+                let keep = self.namespace(&draft.channel).map(Keep::of);
+                keep.map(|keep| {
+                    let channel = draft.channel.clone();
+                    self.ask(channel, Asked::Publish(to), StoreRequest::Append { draft, keep });
+                })
+            }
+            Request::Read { channel, start, limit, reverse } => {
+                self.read(to, channel, start, limit, reverse)
+            }
+            Request::Load { channel, after, limit } => {
+                self.ask_page(channel, Asked::Load { to }, Range::After(after), limit)
+            }
+            Request::Enter { channel, member, holder } => self.enter(channel, member, holder),
+            Request::Exit { channel, client, holder, lost } => {
+                self.exit(now, &channel, client, holder, lost)
+            }
+            Request::Members { channel, limit } => self.tell_members(to, &channel, limit),
+            Request::Channels { prefix, limit } => self.tell_channels(to, &prefix, limit),
+        };
+        if let Err(refusal) = result {
+            self.refuse(to, refusal);
+        }
+    }
+
+    /// The store answers.
+    pub fn handle_store(&mut self, _now: Now, ticket: StoreTicket, reply: StoreReply) {
+        let Some((channel, asked)) = self.asked.remove(&ticket) else { return };
+        match reply {
+            StoreReply::Appended { publication, duplicate } => {
+                self.appended(asked, publication, duplicate);
+            }
+            StoreReply::Page(page) => self.page(&channel, asked, page),
+            StoreReply::Failed(error) => self.failed(&channel, asked, error),
+        }
+        self.answered(&channel);
+    }
+
+    /// Another node published.
+    pub fn handle_announced(&mut self, publication: Arc<Publication>) {
+        self.accept(publication);
+    }
+
+    /// The grace of some members may have passed.
+    pub fn handle_timeout(&mut self, now: Now) {
+        while let Some((at, channel)) = self.graces.first().cloned().filter(|g| g.0 <= now.instant)
+        {
+            self.graces.remove(&(at, channel.clone()));
+            let Some(entry) = self.channels.get_mut(&channel) else { continue };
+            let moved = entry.members.handle_timeout(now.instant);
+            if let Some(next) = entry.members.poll_timeout() {
+                self.graces.insert((next, channel.clone()));
+            }
+            moved.into_iter().for_each(|moved| self.tell_moved(&channel, moved));
+            self.forget_idle(&channel);
+        }
+    }
+
+    /// What it wants done next.
+    pub fn poll_output(&mut self) -> Option<ShardOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout).
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.graces.first().map(|(at, _)| *at)
+    }
+
+    /// Counts.
+    pub fn stats(&self) -> ShardStats {
+        ShardStats { channels: self.channels.len(), ..self.stats }
+    }
+
+    fn namespace(&self, channel: &ChannelName) -> Result<&Namespace, Refusal> {
+        let found = self.namespaces.of(channel);
+        found.map_err(|error| Refusal::because(Code::NamespaceUnknown, error.to_string()))
+    }
+
+    /// The channel's entry, made if need be.
+    fn channel(&mut self, name: &ChannelName) -> Result<&mut Channel, Refusal> {
+        let full = self.channels.len() >= self.channels_max;
+        match self.channels.entry(name.clone()) {
+            Entry::Occupied(entry) => Ok(entry.into_mut()),
+            Entry::Vacant(_) if full => Err(Code::NodeFull.into()),
+            Entry::Vacant(entry) => Ok(entry.insert(Channel::new())),
+        }
+    }
+
+    fn follow(&mut self, to: ReplyTo, name: ChannelName, start: Start) -> Result<(), Refusal> {
+        let recovery = self.namespace(&name)?.recovery;
+        let at = self.channel(&name)?.tail.at();
+        match (start, at) {
+            (Start::Now, Some(at)) => {
+                self.followed(
+                    to,
+                    &name,
+                    Followed { begin: at, head: at, gap: None, recovered: false },
+                );
+                Ok(())
+            }
+            (Start::Since(time), _) if recovery => {
+                self.ask_page(name, Asked::Follow { to, start }, Range::Since(time), 0)
+            }
+            (Start::Since(_), _) => self.follow(to, name, Start::Now),
+            _ => self.ask_page(name, Asked::Follow { to, start }, Range::After(0), 0),
+        }
+    }
+
+    fn followed(&mut self, to: ReplyTo, name: &ChannelName, followed: Followed) {
+        let Some(channel) = self.channels.get_mut(name) else { return };
+        match channel.followers.iter_mut().find(|(lane, _)| *lane == to.lane) {
+            Some((_, count)) => *count += 1,
+            None => channel.followers.push((to.lane, 1)),
+        }
+        self.outputs.push_back(ShardOutput::Reply(to, Reply::Followed(followed)));
+    }
+
+    fn unfollow(&mut self, lane: LaneId, name: &ChannelName) -> Result<(), Refusal> {
+        let Some(channel) = self.channels.get_mut(name) else { return Ok(()) };
+        if let Some(index) = channel.followers.iter().position(|(l, _)| *l == lane) {
+            channel.followers[index].1 -= 1;
+            if channel.followers[index].1 == 0 {
+                channel.followers.swap_remove(index);
+            }
+        }
+        if channel.followers.is_empty() {
+            channel.tail = Tail::new();
+        }
+        self.forget_idle(name);
+        Ok(())
+    }
+
+    fn enter(&mut self, name: ChannelName, member: Member, holder: Holder) -> Result<(), Refusal> {
+        if let Some(moved) = self.channel(&name)?.members.handle_enter(member, holder) {
+            self.tell_moved(&name, moved);
+        }
+        Ok(())
+    }
+
+    fn exit(
+        &mut self,
+        now: Now,
+        name: &ChannelName,
+        client: ClientId,
+        holder: Holder,
+        lost: bool,
+    ) -> Result<(), Refusal> {
+        let grace = self.namespace(name)?.presence_grace;
+        let Some(channel) = self.channels.get_mut(name) else { return Ok(()) };
+        if lost {
+            let leaves_at = now.instant.after(grace);
+            if channel.members.handle_loss(client, holder, leaves_at) {
+                self.graces.insert((leaves_at, name.clone()));
+            }
+        } else if let Some(moved) = channel.members.handle_exit(client, holder) {
+            self.tell_moved(name, moved);
+            self.forget_idle(name);
+        }
+        Ok(())
+    }
+
+    fn tell_moved(&mut self, name: &ChannelName, moved: Moved) {
+        if !self.namespace(name).is_ok_and(|namespace| namespace.join_leave) {
+            return;
+        }
+        let channel = name.clone();
+        self.deliver(
+            name,
+            match moved {
+                Moved::Join(member) => Delivery::Join { channel, member },
+                Moved::Leave(member) => Delivery::Leave { channel, member },
+            },
+        );
+    }
+
+    fn tell_members(
+        &mut self,
+        to: ReplyTo,
+        name: &ChannelName,
+        limit: usize,
+    ) -> Result<(), Refusal> {
+        if !self.namespace(name)?.presence {
+            return Err(Code::PresenceOff.into());
+        }
+        let members = self.channels.get(name).map(|channel| &channel.members);
+        let reply = Reply::Members {
+            members: members.map_or(Vec::new(), |m| m.iter().take(limit).cloned().collect()),
+            count: members.map_or(0, Members::len),
+        };
+        self.outputs.push_back(ShardOutput::Reply(to, reply));
+        Ok(())
+    }
+
+    fn tell_channels(&mut self, to: ReplyTo, prefix: &str, limit: usize) -> Result<(), Refusal> {
+        let with_prefix =
+            self.channels.iter().filter(|(name, _)| name.as_str().starts_with(prefix));
+        let mut channels: Vec<_> =
+            with_prefix.map(|(name, channel)| state(name, channel)).collect();
+        channels.sort_by(|a, b| a.channel.cmp(&b.channel));
+        channels.truncate(limit);
+        self.outputs.push_back(ShardOutput::Reply(to, Reply::Channels(channels)));
+        Ok(())
+    }
+
+    fn appended(&mut self, asked: Asked, publication: Arc<Publication>, duplicate: bool) {
+        let (id, position, time) = (publication.id, publication.position, publication.time);
+        if let Asked::Publish(to) = asked {
+            let receipt = Appended { id, position, time, duplicate };
+            self.outputs.push_back(ShardOutput::Reply(to, Reply::Published(receipt)));
+        }
+        if duplicate {
+            self.stats.duplicates += 1;
+            return;
+        }
+        self.stats.published += 1;
+        self.outputs.push_back(ShardOutput::Announce(Arc::clone(&publication)));
+        self.accept(publication);
+    }
+
+    /// Passes a publication on to the lanes, when its turn has come.
+    fn accept(&mut self, publication: Arc<Publication>) {
+        let name = publication.channel.clone();
+        let Some(channel) = self.channels.get_mut(&name) else { return };
+        if channel.followers.is_empty() && channel.asked == 0 {
+            return;
+        }
+        let mut steps = Vec::new();
+        let want = channel.tail.handle_publication(publication, &mut steps);
+        self.follow_tail(&name, steps, want);
+    }
+
+    /// Does what a channel's tail decided.
+    fn follow_tail(&mut self, name: &ChannelName, steps: Vec<Step>, want: Want) {
+        for step in steps {
+            match step {
+                Step::Pass(publication) => self.deliver(name, Delivery::Publication(publication)),
+                Step::Jump(to) => {
+                    self.stats.jumps += 1;
+                    self.deliver(name, Delivery::Jump { channel: name.clone(), to });
+                }
+            }
+        }
+        if let Want::Read(after) = want {
+            let range = Range::After(after);
+            // A namespace was found for this channel when it was followed first.
+            let _ = self.ask_page(name.clone(), Asked::CatchUp, range, reading::CATCH_UP_PAGE);
+        }
+    }
+
+    fn deliver(&mut self, name: &ChannelName, delivery: Delivery) {
+        let Some(channel) = self.channels.get(name) else { return };
+        for (lane, _) in &channel.followers {
+            self.outputs.push_back(ShardOutput::Deliver(*lane, delivery.clone()));
+        }
+    }
+
+    fn failed(&mut self, name: &ChannelName, asked: Asked, error: StoreError) {
+        let code = match error {
+            StoreError::Unavailable => Code::Internal,
+            StoreError::Full => Code::NodeFull,
+        };
+        match asked {
+            Asked::Publish(to)
+            | Asked::Follow { to, .. }
+            | Asked::Read { to, .. }
+            | Asked::Load { to } => {
+                self.refuse(to, Refusal::because(code, error.to_string()));
+            }
+            Asked::CatchUp => {
+                if let Some(channel) = self.channels.get_mut(name) {
+                    channel.tail.handle_failure();
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, to: ReplyTo, refusal: Refusal) {
+        self.stats.refused += 1;
+        self.outputs.push_back(ShardOutput::Reply(to, Reply::Refused(refusal)));
+    }
+
+    fn ask(&mut self, channel: ChannelName, asked: Asked, request: StoreRequest) {
+        if let Some(entry) = self.channels.get_mut(&channel) {
+            entry.asked += 1;
+        }
+        self.tickets += 1;
+        let ticket = StoreTicket(self.tickets);
+        self.asked.insert(ticket, (channel, asked));
+        self.outputs.push_back(ShardOutput::Store(ticket, request));
+    }
+
+    /// One question about the channel fewer.
+    fn answered(&mut self, name: &ChannelName) {
+        if let Some(channel) = self.channels.get_mut(name) {
+            channel.asked = channel.asked.saturating_sub(1);
+        }
+        self.forget_idle(name);
+    }
+
+    fn forget_idle(&mut self, name: &ChannelName) {
+        if self.channels.get(name).is_some_and(Channel::idle) {
+            self.channels.remove(name);
+        }
+    }
+}
+
+fn state(name: &ChannelName, channel: &Channel) -> ChannelState {
+    ChannelState {
+        channel: name.clone(),
+        head: channel.tail.at(),
+        subscribers: channel.followers.iter().map(|(_, count)| *count as usize).sum(),
+        members: channel.members.len(),
+    }
+}

@@ -1,0 +1,101 @@
+//! The store port. A store keeps publications and decides their order; for each channel there is
+//! exactly one. The shard asks, and hears the answer whenever the store has it.
+
+use std::sync::Arc;
+
+use crate::model::{ChannelName, Draft, Offset, Publication, UnixMillis};
+use crate::stream::{Extent, Keep};
+use crate::time::{Instant, Now};
+
+/// A question's number, chosen by the asker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StoreTicket(pub u64);
+
+/// What a store can be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreRequest {
+    /// Numbers, keeps and acknowledges a draft. One idempotency key publishes once.
+    Append {
+        /// What to publish.
+        draft: Draft,
+        /// How much of the channel is kept.
+        keep: Keep,
+    },
+    /// Reads publications, or with a limit of 0 only the extent.
+    Read(Read),
+}
+
+/// A page to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    /// The channel.
+    pub channel: ChannelName,
+    /// Which publications.
+    pub range: Range,
+    /// The most publications in the answer.
+    pub limit: usize,
+    /// How much of the channel is kept; what is older is not in the answer.
+    pub keep: Keep,
+}
+
+/// Which publications of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Range {
+    /// Those after this offset, oldest first.
+    After(Offset),
+    /// Those of this time or later, oldest first.
+    Since(UnixMillis),
+    /// Those up to and including this offset, newest first.
+    Until(Offset),
+}
+
+/// What a store answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreReply {
+    /// The draft is a publication now.
+    Appended {
+        /// The publication; of a repeated draft, the first one.
+        publication: Arc<Publication>,
+        /// Whether its key had been seen before, so that nothing was published.
+        duplicate: bool,
+    },
+    /// A page.
+    Page(Page),
+    /// It could not be done; nothing was published that was not said to be.
+    Failed(StoreError),
+}
+
+/// A page of publications.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// What the history holds at this moment.
+    pub extent: Extent,
+    /// The offset before the range's first publication, also when the page is empty.
+    pub before: Offset,
+    /// The publications, in the range's order.
+    pub publications: Vec<Arc<Publication>>,
+}
+
+/// Why a store did not do it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached or is broken.
+    #[error("the store cannot be reached")]
+    Unavailable,
+    /// It keeps as many channels as it may.
+    #[error("the store keeps as many channels as it may")]
+    Full,
+}
+
+/// What a store implements. It never blocks: it takes a request, and the reply is polled for.
+/// Replies to requests about one channel come in any order.
+pub trait Store {
+    /// Takes a request.
+    fn submit(&mut self, now: Now, ticket: StoreTicket, request: StoreRequest);
+    /// Gives a reply that is ready.
+    fn poll_reply(&mut self) -> Option<(StoreTicket, StoreReply)>;
+    /// Lets it do what time demands, such as forgetting.
+    fn handle_timeout(&mut self, now: Now);
+    /// When to call [`handle_timeout`](Self::handle_timeout).
+    fn poll_timeout(&self) -> Option<Instant>;
+}

@@ -1,0 +1,16 @@
+//! One client that is in a channel, as others see it.
+
+use bytes::Bytes;
+
+use crate::model::{ClientId, UserId};
+
+/// One client that is in a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The client.
+    pub client: ClientId,
+    /// Its user, unless it is anonymous.
+    pub user: Option<UserId>,
+    /// What its token says about it, as JSON.
+    pub info: Option<Bytes>,
+}

@@ -1,0 +1,61 @@
+//! Signs of life: the server pings when it has been silent for a while, and gives up when no
+//! answer comes. While data flows nothing is sent; that a peer is gone then shows in the socket.
+
+use std::time::Duration;
+
+use crate::time::Instant;
+
+#[cfg(test)]
+mod tests;
+
+/// What the heartbeat asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beat {
+    /// Send a ping.
+    Ping,
+    /// The client is gone.
+    Lost,
+}
+
+/// The heartbeat of one connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Heartbeat {
+    ping: Duration,
+    /// How long to wait for an answer; `None` where the transport carries none.
+    pong: Option<Duration>,
+    pinged_at: Option<Instant>,
+}
+
+impl Heartbeat {
+    /// Pings after `ping` of silence, and waits `pong` for the answer if there can be one.
+    pub fn new(ping: Duration, pong: Option<Duration>) -> Self {
+        Self { ping, pong, pinged_at: None }
+    }
+
+    /// Something came from the client: it lives.
+    pub fn handle_heard(&mut self) {
+        self.pinged_at = None;
+    }
+
+    /// Time has passed; the last thing was sent at `sent_at`.
+    pub fn handle_timeout(&mut self, now: Instant, sent_at: Instant) -> Option<Beat> {
+        if self.poll_timeout(sent_at) > now {
+            return None;
+        }
+        if self.pinged_at.is_some() {
+            return Some(Beat::Lost);
+        }
+        if self.pong.is_some() {
+            self.pinged_at = Some(now);
+        }
+        Some(Beat::Ping)
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout).
+    pub fn poll_timeout(&self, sent_at: Instant) -> Instant {
+        match (self.pinged_at, self.pong) {
+            (Some(pinged), Some(pong)) => pinged.after(pong),
+            _ => sent_at.after(self.ping),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What the client asks: each command is checked here and becomes a question, a request, an
+//! answer or a refusal.
+
+use super::*;
+use crate::model::{Draft, Publisher};
+use crate::session::{History, Refresh};
+
+impl Session {
+    /// The client sent a command.
+    pub fn handle_command(&mut self, now: Now, numbered: Numbered) {
+        let Numbered { id, command } = numbered;
+        match (&mut self.stage, command) {
+            (Stage::Ended, _) => {}
+            (Stage::Opening { .. }, Command::Connect(connect)) => self.connect(now, id, connect),
+            (Stage::Opening { .. }, _) => self.refuse(id, None, Code::NotConnected.into()),
+            (_, Command::Connect(_)) => self.refuse(id, None, Code::AlreadyConnected.into()),
+            (Stage::Connecting { backlog, .. }, command) => {
+                if backlog.len() < self.rules.limits.commands_per_frame {
+                    backlog.push(Numbered { id, command });
+                } else {
+                    self.refuse(id, None, Code::TooManyCommands.into());
+                }
+            }
+            (_, Command::Pong) => {}
+            (_, command) => self.take(now, id, command),
+        }
+    }
+
+    fn take(&mut self, now: Now, id: u32, command: Command) {
+        if let Err(wait) = self.take_rate(now) {
+            return self.flood(id, wait);
+        }
+        self.floods = 0;
+        match command {
+            Command::Subscribe(list) => {
+                list.into_iter().for_each(|subscribe| self.subscribe(now, id, subscribe));
+            }
+            Command::Unsubscribe(channels) => {
+                channels.iter().for_each(|channel| self.unsubscribe(id, channel));
+            }
+            Command::Publish(draft) => self.publish(now, id, draft),
+            Command::History(history) => self.history(now, id, history),
+            Command::Presence(channel) => self.members(now, id, channel),
+            Command::Ping => self.answer(id, Event::Pong { time: now.wall }),
+            Command::Refresh(refresh) => self.refresh(id, refresh),
+            Command::Connect(_) | Command::Pong => {}
+        }
+    }
+
+    fn take_rate(&mut self, now: Now) -> Result<(), Duration> {
+        let Limits { commands_per_second, commands_burst, .. } = self.rules.limits;
+        self.rate.take(now.instant, commands_per_second, commands_burst)
+    }
+
+    fn flood(&mut self, id: u32, wait: Duration) {
+        self.floods += 1;
+        if self.floods > FLOOD_MAX {
+            return self.close(Code::FloodedCommands.into());
+        }
+        self.refuse(id, None, Refusal::until(Code::RateLimited, wait));
+    }
+
+    fn connect(&mut self, now: Now, id: u32, connect: Connect) {
+        let mut grant = None;
+        let question = match (&connect.grant, &connect.token) {
+            (Some(text), _) => match self.rules.grant_key.verify(now.wall, text) {
+                Ok(good) => {
+                    grant = Some(Box::new(good.clone()));
+                    Some(Question::Grant(Box::new(good)))
+                }
+                Err(error) => return self.turn_away(id, grant_code(error).into()),
+            },
+            (None, Some(token)) => Some(Question::Token(token.clone())),
+            (None, None) => None,
+        };
+        let connect = Box::new(connect);
+        self.stage = Stage::Connecting { id, connect, grant, backlog: Vec::new() };
+        match question {
+            Some(question) => self.ask(Asked::Connect, question),
+            None => self.admit(now, Verdict::Identity(Box::default())),
+        }
+    }
+
+    /// The verdict on a `connect`.
+    pub(super) fn admit(&mut self, now: Now, verdict: Verdict) {
+        let stage = std::mem::replace(&mut self.stage, Stage::Attached);
+        let Stage::Connecting { id, connect, grant, backlog } = stage else {
+            self.stage = stage;
+            return;
+        };
+        let resumed = grant.is_some() && connect.session.is_some();
+        match (verdict, grant) {
+            (Verdict::Identity(identity), _) => self.identity = Arc::new(*identity),
+            (Verdict::Stands, Some(grant)) => {
+                self.opening.client = grant.client;
+                self.identity = Arc::new(grant.identity);
+                self.grants = grant.channels;
+            }
+            (Verdict::Refused(refusal), _) => return self.turn_away(id, refusal),
+            _ => return self.turn_away(id, Code::Internal.into()),
+        }
+        if let Some(session) = connect.session.filter(|_| resumed) {
+            self.outputs.push_back(Output::Replace(session));
+        }
+        self.tell_connected(now, id, resumed);
+        self.follow_first(now, id, *connect);
+        backlog.into_iter().for_each(|numbered| self.handle_command(now, numbered));
+    }
+
+    fn tell_connected(&mut self, now: Now, id: u32, resumed: bool) {
+        let connected = Connected {
+            client: self.opening.client,
+            session: self.opening.key,
+            user: self.identity.user.clone(),
+            resumed,
+            grant: self.grant(now).0,
+            expires: self.identity.expires,
+            ping: self.rules.ping,
+            pong: self.rules.pong,
+            time: now.wall,
+            frame_bytes: self.rules.limits.frame_bytes,
+        };
+        self.tell(id, Event::Connected(Box::new(connected)));
+    }
+
+    /// Follows what `connect` asked for, and what the token names beyond that.
+    fn follow_first(&mut self, now: Now, id: u32, connect: Connect) {
+        let asked: Vec<_> = connect.subscribe.iter().map(|s| s.channel.clone()).collect();
+        connect.subscribe.into_iter().for_each(|subscribe| self.subscribe(now, id, subscribe));
+        let named = self.identity.channels.clone();
+        named.into_iter().filter(|channel| !asked.contains(channel)).for_each(|channel| {
+            self.follow(
+                now,
+                0,
+                Subscribe { channel, token: None, start: super::super::Start::Now },
+            );
+        });
+    }
+
+    /// A client whose `connect` failed is told why and closed.
+    fn turn_away(&mut self, id: u32, refusal: Refusal) {
+        self.refuse(id, None, refusal);
+        self.close(Code::Unauthorized.into());
+    }
+
+    fn publish(&mut self, now: Now, id: u32, mut draft: Draft) {
+        let channel = draft.channel.clone();
+        if let Err(refusal) = self.permitted(now, &channel, Verb::Publish) {
+            return self.refuse_in(id, &channel, refusal);
+        }
+        let user = self.identity.user.clone();
+        draft.from = Some(Publisher { client: self.opening.client, user });
+        self.request(Asked::Publish { id, channel }, Request::Publish(draft));
+    }
+
+    fn history(&mut self, now: Now, id: u32, history: History) {
+        let History { channel, start, limit, reverse } = history;
+        if let Err(refusal) = self.permitted(now, &channel, Verb::History) {
+            return self.refuse_in(id, &channel, refusal);
+        }
+        let limit = limit.min(self.rules.limits.history_page);
+        let asked = Asked::History { id, channel: channel.clone() };
+        self.request(asked, Request::Read { channel, start, limit, reverse });
+    }
+
+    fn members(&mut self, now: Now, id: u32, channel: ChannelName) {
+        if let Err(refusal) = self.permitted(now, &channel, Verb::Presence) {
+            return self.refuse_in(id, &channel, refusal);
+        }
+        let limit = self.rules.limits.presence_page;
+        let asked = Asked::Members { id, channel: channel.clone() };
+        self.request(asked, Request::Members { channel, limit });
+    }
+
+    fn refresh(&mut self, id: u32, refresh: Refresh) {
+        let Refresh { channel, token } = refresh;
+        match channel {
+            None => self.ask(Asked::Refresh { id }, Question::Token(token)),
+            Some(channel) => {
+                let asked = Asked::RefreshChannel { id, channel: channel.clone() };
+                self.ask(asked, Question::Channel { channel, token });
+            }
+        }
+    }
+
+    pub(super) fn refreshed(&mut self, now: Now, id: u32, verdict: Verdict) {
+        match verdict {
+            Verdict::Identity(identity) if identity.user == self.identity.user => {
+                self.identity = Arc::new(*identity);
+                let expires = self.identity.expires;
+                self.answer(id, Event::Refreshed { channel: None, expires });
+                self.tell_grant(now);
+            }
+            Verdict::Refused(refusal) => self.refuse(id, None, refusal),
+            _ => self.refuse(id, None, Code::TokenMismatch.into()),
+        }
+    }
+
+    pub(super) fn refreshed_channel(
+        &mut self,
+        now: Now,
+        id: u32,
+        channel: ChannelName,
+        verdict: Verdict,
+    ) {
+        match verdict {
+            Verdict::Channel(grant) => {
+                let expires = grant.expires;
+                self.keep_grant(grant);
+                self.answer(id, Event::Refreshed { channel: Some(channel), expires });
+                self.tell_grant(now);
+            }
+            Verdict::Refused(refusal) => self.refuse_in(id, &channel, refusal),
+            _ => self.refuse_in(id, &channel, Code::Internal),
+        }
+    }
+
+    pub(super) fn keep_grant(&mut self, grant: ChannelGrant) {
+        self.grants.retain(|known| known.channel != grant.channel);
+        self.grants.push(grant);
+    }
+}
+
+fn grant_code(error: GrantError) -> Code {
+    match error {
+        GrantError::Invalid => Code::GrantInvalid,
+        GrantError::Expired => Code::GrantExpired,
+    }
+}

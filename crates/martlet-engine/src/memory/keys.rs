@@ -1,0 +1,64 @@
+//! Idempotency keys and what was published under them, for a while and within a limit.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+use martlet_core::model::{ChannelName, Draft, Publication};
+use martlet_core::time::Instant;
+
+/// How long a repeat is recognised.
+const KEPT: Duration = Duration::from_secs(300);
+
+/// The most keys of one store; the oldest go first.
+const KEYS_MAX: usize = 200_000;
+
+type Key = (ChannelName, Box<str>);
+
+#[derive(Debug)]
+pub(super) struct Keys {
+    published: HashMap<Key, Arc<Publication>, foldhash::quality::FixedState>,
+    order: VecDeque<(Instant, Key)>,
+    random: u64,
+}
+
+impl Keys {
+    pub fn new(random: u64) -> Self {
+        let hasher = foldhash::quality::FixedState::with_seed(random);
+        Self { published: HashMap::with_hasher(hasher), order: VecDeque::new(), random }
+    }
+
+    /// The store's own random bits, which make its ids unlike those of other stores.
+    pub fn random(&self) -> u64 {
+        self.random
+    }
+
+    /// What was published under the draft's key already.
+    pub fn find(&mut self, draft: &Draft, now: Instant) -> Option<Arc<Publication>> {
+        let key = draft.idempotency_key.clone()?;
+        self.expire(now);
+        self.published.get(&(draft.channel.clone(), key)).cloned()
+    }
+
+    pub fn keep(&mut self, key: Box<str>, publication: &Arc<Publication>, now: Instant) {
+        if self.order.len() >= KEYS_MAX {
+            self.pop();
+        }
+        let key = (publication.channel.clone(), key);
+        self.order.push_back((now.after(KEPT), key.clone()));
+        self.published.insert(key, Arc::clone(publication));
+    }
+
+    pub fn expire(&mut self, now: Instant) {
+        while self.order.front().is_some_and(|(until, _)| *until <= now) {
+            self.pop();
+        }
+    }
+
+    fn pop(&mut self) {
+        if let Some((_, key)) = self.order.pop_front() {
+            self.published.remove(&key);
+        }
+    }
+}
