@@ -1,0 +1,1 @@
+//! What a plain reader asks and sees.
