@@ -1,0 +1,131 @@
+//! Which pages may connect from a browser, and the headers that tell it so.
+//!
+//! The list is exact: no suffixes, no patterns. A page that is not on it gets no header at all.
+
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{HeaderName, Method};
+use martlet_core::model::{Code, Refusal};
+
+/// The origins whose pages may connect.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origins {
+    any: bool,
+    same_host: bool,
+    list: Vec<String>,
+}
+
+impl Origins {
+    /// These origins, such as `https://example.org`; `*` stands for all of them.
+    pub fn new<T: Into<String>>(origins: impl IntoIterator<Item = T>) -> Self {
+        let mut all = Self::default();
+        for origin in origins.into_iter().map(Into::into) {
+            if origin == "*" {
+                all.any = true;
+            } else {
+                all.list.push(origin.to_ascii_lowercase());
+            }
+        }
+        all
+    }
+
+    /// Also the pages that this server itself has served: those whose origin names the host and
+    /// port that the request was sent to.
+    pub fn and_same_host(mut self) -> Self {
+        self.same_host = true;
+        self
+    }
+
+    /// Whether the page is on the list by name, which is what a reply with credentials needs.
+    fn names(&self, origin: &str, host: Option<&str>) -> bool {
+        let listed = self.list.iter().any(|known| known.eq_ignore_ascii_case(origin));
+        listed || (self.same_host && host.is_some_and(|host| is_on_host(origin, host)))
+    }
+
+    /// Checks the `Origin` of a request. Programs that are no browsers send none and are let in:
+    /// the check protects a browser's user from strange pages, nothing else.
+    pub fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let mut origins = headers.get_all(header::ORIGIN).iter();
+        let Some(origin) = origins.next() else {
+            return Ok(());
+        };
+        let single = origins.next().is_none();
+        let text = origin.to_str().unwrap_or_default();
+        if single && (self.any || self.names(text, host_of(headers))) {
+            return Ok(());
+        }
+        let shown: String = text.chars().take(100).collect();
+        Err(Refusal::because(Code::OriginDenied, shown))
+    }
+}
+
+fn host_of(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::HOST)?.to_str().ok()
+}
+
+fn is_on_host(origin: &str, host: &str) -> bool {
+    let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    !host.is_empty() && authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
+}
+
+/// What browsers are told.
+#[derive(Debug, Clone, Default)]
+pub struct Cors {
+    /// The pages that may read the answers.
+    pub origins: Origins,
+    /// Whether cookies may come along. Only for origins that are named; never for `*`.
+    pub credentials: bool,
+}
+
+impl Cors {
+    /// Adds what an answer to this request needs. `Vary` is always there, so that a cache never
+    /// gives one page the permission of another.
+    pub fn allow(&self, request: &HeaderMap, answer: &mut HeaderMap) {
+        answer.append(header::VARY, HeaderValue::from_static("origin"));
+        let Some(origin) = request.get(header::ORIGIN) else {
+            return;
+        };
+        if self.origins.check(request).is_err() {
+            return;
+        }
+        let named =
+            origin.to_str().is_ok_and(|origin| self.origins.names(origin, host_of(request)));
+        if named {
+            answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        } else {
+            let any = HeaderValue::from_static("*");
+            answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+        }
+        if named && self.credentials {
+            let yes = HeaderValue::from_static("true");
+            answer.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
+        }
+    }
+
+    /// Whether this request asks for permission instead of asking for something.
+    pub fn is_preflight(method: &Method, request: &HeaderMap) -> bool {
+        *method == Method::OPTIONS
+            && request.contains_key(header::ORIGIN)
+            && request.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+    }
+
+    /// The headers of the answer to a preflight, which has status 204 and no body.
+    pub fn preflight(&self, request: &HeaderMap) -> HeaderMap {
+        const FIELDS: [(HeaderName, &str); 3] = [
+            (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+            (
+                header::ACCESS_CONTROL_ALLOW_HEADERS,
+                "authorization, content-type, idempotency-key, last-event-id, x-api-key",
+            ),
+            (header::ACCESS_CONTROL_MAX_AGE, "600"),
+        ];
+        let mut answer = HeaderMap::new();
+        self.allow(request, &mut answer);
+        if answer.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
+            answer.extend(FIELDS.map(|(name, value)| (name, HeaderValue::from_static(value))));
+        }
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests;

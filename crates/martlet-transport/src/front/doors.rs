@@ -1,0 +1,59 @@
+//! What the front asks of the server behind it.
+
+use std::error::Error;
+use std::future::Future;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use martlet_core::model::Refusal;
+
+use super::Held;
+use crate::http1::Head;
+use crate::stream::Stream;
+
+/// Who is at the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// The address.
+    pub address: SocketAddr,
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+}
+
+impl Peer {
+    /// The peer of a stream.
+    pub fn of(stream: &Stream) -> Self {
+        Self { address: stream.peer(), tls: stream.is_tls() }
+    }
+}
+
+/// The way from the front into the server: some requests are held open on their stream, all
+/// others are answered by a service.
+pub trait Doors: 'static {
+    /// The body of an ordinary answer.
+    type Body: http_body::Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + 'static;
+
+    /// What answers ordinary requests, one of it for each connection.
+    type Service: Service<
+            Request<Incoming>,
+            Response = Response<Self::Body>,
+            Error: Into<Box<dyn Error + Send + Sync>>,
+            Future: 'static,
+        > + 'static;
+
+    /// Whether this request is to stay open on its own stream. Only asked for the first request
+    /// of a connection of HTTP/1; later ones and those of HTTP/2 go to the service.
+    fn holds(&self, head: &Head, peer: Peer) -> bool;
+
+    /// Takes over a request that stays open, with its stream, until it ends.
+    fn hold(&self, head: Head, held: Held) -> impl Future<Output = ()>;
+
+    /// The service for a connection.
+    fn service(&self, peer: Peer) -> Self::Service;
+
+    /// The JSON body that tells a client about a refusal.
+    fn refusal(&self, refusal: &Refusal) -> Vec<u8>;
+}

@@ -1,0 +1,73 @@
+//! The checks that hyper leaves to its users, made before each request it has read.
+
+use std::error::Error;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Request, Response, StatusCode, Version};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use martlet_core::model::Refusal;
+
+use super::Doors;
+use crate::http1::parse::{check_host, check_method};
+
+/// The service of the doors, for requests that keep the rules.
+pub(super) struct Strict<D: Doors> {
+    pub doors: Rc<D>,
+    pub service: D::Service,
+}
+
+type Answer<D> = Response<Either<<D as Doors>::Body, Full<Bytes>>>;
+type Failure = Box<dyn Error + Send + Sync>;
+
+impl<D: Doors> Service<Request<Incoming>> for Strict<D> {
+    type Response = Answer<D>;
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Answer<D>, Failure>>>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        if let Err(refusal) = check(&request) {
+            let answer = refused::<D>(&self.doors, &refusal);
+            return Box::pin(std::future::ready(Ok(answer)));
+        }
+        // Where a Transfer-Encoding was given, hyper has dropped any Content-Length beside it. A
+        // proxy before us may have read the other one, so nothing after this body is trusted.
+        let last = request.version() < Version::HTTP_2
+            && request.headers().contains_key(header::TRANSFER_ENCODING);
+        let answering = self.service.call(request);
+        Box::pin(async move {
+            let mut answer = answering.await.map_err(Into::into)?;
+            if last && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                close_after(&mut answer);
+            }
+            Ok(answer.map(Either::Left))
+        })
+    }
+}
+
+fn check(request: &Request<Incoming>) -> Result<(), Refusal> {
+    check_method(request.method())?;
+    if request.version() < Version::HTTP_2 {
+        check_host(request.headers(), request.version())?;
+    }
+    Ok(())
+}
+
+fn refused<D: Doors>(doors: &D, refusal: &Refusal) -> Answer<D> {
+    let json = Bytes::from(doors.refusal(refusal));
+    let mut answer = Response::new(Either::Right(Full::new(json)));
+    *answer.status_mut() =
+        StatusCode::from_u16(refusal.code.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let json_type = HeaderValue::from_static("application/json");
+    answer.headers_mut().insert(header::CONTENT_TYPE, json_type);
+    answer
+}
+
+fn close_after<B>(answer: &mut Response<B>) {
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+}

@@ -1,0 +1,55 @@
+//! Where the bytes of one connection go, whatever carries them.
+
+use std::io::{self, IoSlice};
+use std::rc::Rc;
+
+use crate::body::BodyWriter;
+use crate::stream::Stream;
+
+/// What a worker writes to, by calls that never wait.
+pub enum Outlet {
+    /// A socket of our own: WebSocket, or a held-open answer of HTTP/1.1.
+    Stream(Rc<Stream>),
+    /// A response body that hyper carries.
+    Body(BodyWriter),
+}
+
+impl Outlet {
+    /// Writes what can be taken at once. `WouldBlock` means that nothing can; then wait for
+    /// [`Outlet::writable`].
+    pub fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Stream(stream) => stream.try_write(slices),
+            Self::Body(body) => body.try_write(slices),
+        }
+    }
+
+    /// Waits until writing may succeed again.
+    pub async fn writable(&self) -> io::Result<()> {
+        match self {
+            Self::Stream(stream) => stream.writable().await,
+            Self::Body(body) => {
+                body.writable().await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits until the other side has gone. On a stream this reads and throws away, so it is for
+    /// connections whose client has nothing more to say.
+    pub async fn closed(&self) {
+        match self {
+            Self::Stream(stream) => stream.closed().await,
+            Self::Body(body) => body.closed().await,
+        }
+    }
+
+    /// Ends it properly after what has been written. On a body, dropping the outlet without this
+    /// tells the client that something is missing.
+    pub fn shutdown(&self) {
+        match self {
+            Self::Stream(stream) => stream.shutdown(),
+            Self::Body(body) => body.finish(),
+        }
+    }
+}
