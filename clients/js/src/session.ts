@@ -1,0 +1,484 @@
+/**
+ * The client's session: a pure state machine. It is told what happens and what time it is, and
+ * says what to do next; it owns no socket, timer or clock, so a test drives it as it likes.
+ *
+ * Inputs are `handle*` (the world tells) and plain verbs (the application asks), outputs come from
+ * `poll`, and `deadline` says when `handleTimeout` is due.
+ */
+
+import { Backoff } from "./backoff.js";
+import { codes } from "./codes.js";
+import { MartletError, refusal } from "./error.js";
+import type { Position } from "./model.js";
+import { Asks } from "./session/asks.js";
+import { Heartbeat } from "./session/heartbeat.js";
+import { Identity } from "./session/identity.js";
+import { Outbox, type Output, type State } from "./session/output.js";
+import type { PlaceOptions } from "./session/place.js";
+import { Places } from "./session/places.js";
+import type { Close, Commands, Connected, Event, Refused } from "./wire.js";
+
+/** What a session is made of. Times are in milliseconds. */
+export interface SessionOptions {
+  readonly agent: string;
+  readonly token: string | undefined;
+  /** Whether the application can be asked for tokens. */
+  readonly fetches: boolean;
+  readonly backoffMin: number;
+  readonly backoffMax: number;
+  /** How long one try to connect may take. */
+  readonly connectTimeout: number;
+  /** How long a command may wait for its answer. */
+  readonly timeout: number;
+  /** How many commands may wait for their answers. */
+  readonly queue: number;
+  /** How many bytes of published data may wait. */
+  readonly queueBytes: number;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+}
+
+/** Why a connection ended. */
+export interface Ending {
+  readonly code: number;
+  readonly name: string;
+  readonly message: string;
+  /** When to come back. */
+  readonly after?: number;
+}
+
+/** A connection that lived this long was a success, and the waits begin anew. */
+const STABLE = 5_000;
+/** How long a connection may take to prove that it lives, when there is reason to doubt. */
+const PATIENCE = 3_000;
+/** About how many bytes of subscriptions go into one command, well below any server's limit. */
+const SUBSCRIBE_BYTES = 24 * 1024;
+
+type Phase = "off" | "token" | "dialing" | "live" | "waiting";
+
+/** One client's session. */
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #outbox = new Outbox();
+  readonly #asks: Asks;
+  readonly #places: Places;
+  readonly #identity: Identity;
+  readonly #heartbeat = new Heartbeat();
+  readonly #backoff: Backoff;
+  #phase: Phase = "off";
+  /** When the phase ends by itself: a try to connect, or a wait. */
+  #phaseEnds = Infinity;
+  /** Whether the wait was asked for by the server, and is not to be cut short. */
+  #advised = false;
+  #liveSince = 0;
+  #connectId = 0;
+  #refreshId = 0;
+  #fetching = false;
+  #skew = 0;
+  #connected: Connected | undefined;
+  #closed = false;
+  #tokenBackoff = new Backoff(1_000, 30_000);
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    const { queue: count, queueBytes: bytes, timeout, random } = options;
+    this.#asks = new Asks({ count, bytes, timeout }, this.#outbox);
+    this.#places = new Places(this.#outbox, random);
+    this.#identity = new Identity(options.token, options.fetches);
+    this.#backoff = new Backoff(options.backoffMin, options.backoffMax);
+  }
+
+  // What the application asks.
+
+  /** Connects at the next `handleTimeout`, unless that is under way. */
+  connect(now: number): void {
+    if (this.#phase === "off" && !this.#closed) {
+      this.#phase = "waiting";
+      this.#phaseEnds = now;
+    }
+  }
+
+  /** Ends everything for good. */
+  close(): void {
+    if (this.#closed) {
+      return;
+    }
+    this.#closed = true;
+    this.#stop({ code: 0, name: "closed", message: "The client was closed." }, refusal("closed"));
+    this.#places.removeAll();
+  }
+
+  /** Follows a channel. Throws when the client follows it already, or is closed. */
+  subscribe(channel: string, options: PlaceOptions): void {
+    if (this.#closed) {
+      throw refusal("closed", undefined, channel);
+    }
+    if (this.#places.has(channel)) {
+      throw refusal("already_subscribed", undefined, channel);
+    }
+    this.#places.add(channel, options);
+  }
+
+  /** Follows a channel no more. */
+  unsubscribe(channel: string): void {
+    this.#places.remove(channel, this.#phase === "live");
+  }
+
+  /** Sends a command whose answer is awaited; `settle` with the returned number will tell it. */
+  ask<K extends "publish" | "history" | "presence" | "ping">(
+    now: number,
+    name: K,
+    body: Commands[K],
+  ): number {
+    const id = this.#outbox.nextId();
+    const command = { id, name, body } as Parameters<Asks["add"]>[1];
+    const error = this.#whyNotAsk() ?? this.#asks.add(now, command);
+    if (error !== undefined) {
+      this.#outbox.put({ do: "settle", id, answer: error });
+    } else if (this.#phase === "live") {
+      this.#outbox.send(command);
+    }
+    return id;
+  }
+
+  #whyNotAsk(): MartletError | undefined {
+    if (this.#closed) {
+      return refusal("closed");
+    }
+    return this.#phase === "off" ? refusal("stopped") : undefined;
+  }
+
+  /** Every channel with its position. */
+  positions(): IterableIterator<[string, Position]> {
+    return this.#places.positions();
+  }
+
+  /** What the server said at the last `connected`. */
+  get connected(): Connected | undefined {
+    return this.#connected;
+  }
+
+  // What the world tells.
+
+  /** The application gave a token, or failed to. */
+  handleToken(now: number, channel: string | undefined, token?: string, error?: unknown): void {
+    if (channel !== undefined) {
+      this.#places.handleToken(now, channel, token, error);
+      return;
+    }
+    this.#fetching = false;
+    if (error !== undefined) {
+      this.#handleFetchFailed(now, error);
+      return;
+    }
+    this.#tokenBackoff.reset();
+    if (this.#phase !== "live") {
+      this.#identity.handleToken(token);
+    } else if (token !== undefined) {
+      this.#refreshId = this.#outbox.ask("refresh", { token });
+    }
+    if (this.#phase === "token") {
+      this.#dial(now);
+    }
+  }
+
+  #handleFetchFailed(now: number, error: unknown): void {
+    const detail = error instanceof Error ? error.message : String(error);
+    const complaint = refusal("token_failed", detail);
+    this.#outbox.put({ do: "complain", error: complaint });
+    if (this.#phase === "token") {
+      this.#lose(now, { code: 0, name: complaint.name, message: complaint.message });
+    } else {
+      this.#identity.handleFetchFailed(now, this.#tokenBackoff.next(this.#options.random()));
+    }
+  }
+
+  /** Something came over the connection, if only a comment. */
+  handleAlive(now: number): void {
+    this.#heartbeat.handleHeard(now);
+  }
+
+  /** The transport could not be opened or has ended. */
+  handleClosed(now: number, ending: Ending): void {
+    if (this.#phase !== "dialing" && this.#phase !== "live") {
+      return;
+    }
+    if (ending.code === codes.expired) {
+      this.#identity.handleExpired();
+    }
+    const forGood = ending.code >= 3500 && ending.code <= 3999;
+    if (forGood) {
+      this.#stop(ending, new MartletError(ending));
+    } else {
+      this.#lose(now, ending);
+    }
+  }
+
+  /** The connection was refused before it began. */
+  handleConnectRefused(now: number, refused: Refused): void {
+    if (this.#phase !== "dialing") {
+      return;
+    }
+    if (this.#identity.handleRefused(refused.code) || refused.temporary === true) {
+      this.#lose(now, refused);
+    } else {
+      this.#outbox.put({ do: "complain", error: new MartletError(refused) });
+      this.#stop(refused, new MartletError(refused));
+    }
+  }
+
+  /** A command could not be sent because it is larger than the server takes. */
+  handleTooLarge(id: number): void {
+    this.#asks.settle(id, refusal("frame_too_large"));
+  }
+
+  /** There is news of the network or the page: the connection may be dead, or a try may succeed. */
+  handleWake(now: number): void {
+    if (this.#phase === "waiting" && !this.#advised) {
+      const soon = now + 1 + this.#options.backoffMin * this.#options.random();
+      this.#phaseEnds = Math.min(this.#phaseEnds, soon);
+    } else if (this.#phase === "live") {
+      this.#outbox.ask("ping", {});
+      this.#heartbeat.probe(now, PATIENCE);
+    }
+  }
+
+  /** An event came. */
+  handleEvent(now: number, event: Event): void {
+    if (this.#phase !== "dialing" && this.#phase !== "live") {
+      return;
+    }
+    this.#heartbeat.handleHeard(now);
+    switch (event.name) {
+      case "connected":
+        this.#handleConnected(now, event.body);
+        break;
+      case "close":
+        this.#handleClose(now, event.body);
+        break;
+      case "error":
+        this.#handleError(now, event.id, event.body);
+        break;
+      case "ping":
+        this.#outbox.send({ id: 0, name: "pong", body: {} });
+        break;
+      case "grant":
+        this.#identity.handleGrant(event.body.grant);
+        break;
+      case "refreshed":
+        this.#handleRefreshed(now, event.body);
+        break;
+      case "published":
+      case "history":
+      case "presence":
+      case "pong":
+        this.#asks.settle(event.id, event);
+        break;
+      default:
+        this.#handleChannelEvent(now, event);
+    }
+  }
+
+  #handleChannelEvent(now: number, event: Event): void {
+    switch (event.name) {
+      case "publication":
+        this.#places.handlePublication(event.body);
+        break;
+      case "subscribed":
+        this.#places.handleSubscribed(now, event.id, event.body);
+        break;
+      case "unsubscribed":
+        this.#places.handleUnsubscribed(event.body);
+        break;
+      case "gap":
+        this.#places.handleGap(event.body);
+        break;
+      case "lagged":
+        this.#places.handleLagged(event.body);
+        break;
+      case "join":
+      case "leave":
+        this.#places.handleMember(event.name, event.body);
+        break;
+    }
+  }
+
+  #handleConnected(now: number, connected: Connected): void {
+    if (this.#phase !== "dialing") {
+      return;
+    }
+    this.#phase = "live";
+    this.#phaseEnds = Infinity;
+    this.#liveSince = now;
+    this.#connected = connected;
+    this.#skew = connected.time - now;
+    this.#places.handleTime(now, connected.time);
+    this.#identity.handleConnected(now, connected);
+    this.#heartbeat.start(now, connected.ping + connected.pong);
+    this.#asks.sendAll();
+    const message = connected.resumed ? "Connected; the session goes on." : "Connected.";
+    this.#state({ state: "connected", code: 0, name: "connected", message });
+  }
+
+  #handleClose(now: number, close: Close): void {
+    if (close.reconnect) {
+      this.handleClosed(now, close);
+    } else {
+      this.#stop(close, new MartletError(close));
+    }
+  }
+
+  #handleError(now: number, id: number, refused: Refused): void {
+    if (this.#places.handleRefused(now, id, refused)) {
+      return;
+    }
+    if (id !== 0 && id === this.#connectId) {
+      this.handleConnectRefused(now, refused);
+    } else if (id !== 0 && id === this.#refreshId) {
+      this.#refreshId = 0;
+      this.#identity.handleFetchFailed(now, this.#tokenBackoff.next(this.#options.random()));
+      this.#outbox.put({ do: "complain", error: new MartletError(refused) });
+    } else if (!this.#asks.settle(id, new MartletError(refused))) {
+      this.#outbox.put({ do: "complain", error: new MartletError(refused) });
+    }
+  }
+
+  #handleRefreshed(now: number, refreshed: { channel?: string; expires?: number }): void {
+    const { channel, expires } = refreshed;
+    if (channel === undefined) {
+      this.#refreshId = 0;
+      this.#identity.handleExpires(now, now + this.#skew, expires);
+    } else {
+      this.#places.handleRefreshed(now, channel, expires);
+    }
+  }
+
+  /** Time has passed. */
+  handleTimeout(now: number): void {
+    this.#asks.handleTimeout(now);
+    if (now >= this.#phaseEnds) {
+      this.#handlePhaseEnds(now);
+    }
+    if (this.#phase !== "live") {
+      return;
+    }
+    if (now >= this.#heartbeat.deadline) {
+      const message = "The server gave no sign of life.";
+      this.#lose(now, { code: 0, name: "silent", message });
+      return;
+    }
+    this.#places.handleTimeout(now);
+    if (now >= this.#identity.refreshAt) {
+      this.#identity.refreshAt = Infinity;
+      this.#fetch();
+    }
+  }
+
+  #handlePhaseEnds(now: number): void {
+    if (this.#phase === "waiting") {
+      this.#try(now);
+    } else {
+      const message = "No connection in time.";
+      this.#lose(now, { code: 0, name: "connect_timeout", message });
+    }
+  }
+
+  // What the session tells.
+
+  /** The next thing to do. Call it until there is none. */
+  poll(now: number): Output | undefined {
+    if (this.#phase === "live") {
+      this.#askSubscriptions(now);
+    }
+    return this.#outbox.poll();
+  }
+
+  /** When `handleTimeout` is due; `Infinity` for never. */
+  get deadline(): number {
+    const always = Math.min(this.#phaseEnds, this.#asks.deadline);
+    if (this.#phase !== "live") {
+      return always;
+    }
+    const { refreshAt } = this.#identity;
+    return Math.min(always, this.#heartbeat.deadline, refreshAt, this.#places.deadline);
+  }
+
+  /** In as many commands as it takes, each well below the server's limit. */
+  #askSubscriptions(now: number): void {
+    while (this.#places.changed) {
+      const id = this.#outbox.nextId();
+      const body = this.#places.ask(now, id, this.#identity.hasGrant, SUBSCRIBE_BYTES);
+      if (body.length > 0) {
+        this.#outbox.send({ id, name: "subscribe", body });
+      }
+    }
+  }
+
+  #try(now: number): void {
+    this.#advised = false;
+    const message = "Connecting.";
+    this.#state({ state: "connecting", code: 0, name: "connecting", message });
+    if (!this.#identity.wantsToken) {
+      this.#dial(now);
+      return;
+    }
+    this.#phase = "token";
+    this.#phaseEnds = now + this.#options.connectTimeout;
+    this.#fetch();
+  }
+
+  #fetch(): void {
+    if (!this.#fetching) {
+      this.#fetching = true;
+      this.#outbox.put({ do: "fetch_token", channel: undefined });
+    }
+  }
+
+  #dial(now: number): void {
+    this.#phase = "dialing";
+    this.#phaseEnds = now + this.#options.connectTimeout;
+    this.#connectId = this.#outbox.nextId();
+    const { agent } = this.#options;
+    const { hasGrant, credentials } = this.#identity;
+    const places = this.#places.ask(now, this.#connectId, hasGrant, SUBSCRIBE_BYTES);
+    const subscribe = places.length === 0 ? {} : { subscribe: places };
+    const body = { ...credentials, agent, ...subscribe };
+    this.#outbox.put({ do: "dial", commands: [{ id: this.#connectId, name: "connect", body }] });
+  }
+
+  /** The connection, or the try for one, is over; the client comes back. */
+  #lose(now: number, { code, name, message, after }: Ending): void {
+    if (this.#phase === "live" && now - this.#liveSince >= STABLE) {
+      this.#backoff.reset();
+    }
+    this.#detach(name);
+    const retryIn = Math.max(1, after ?? this.#backoff.next(this.#options.random()));
+    this.#phase = "waiting";
+    this.#phaseEnds = now + retryIn;
+    this.#advised = after !== undefined;
+    this.#state({ state: "disconnected", code, name, message, retryIn });
+  }
+
+  /** The connection is over, and the client stays away. */
+  #stop({ code, name, message }: Ending, error: MartletError): void {
+    this.#detach(name);
+    this.#phase = "off";
+    this.#phaseEnds = Infinity;
+    this.#asks.refuseAll(error);
+    this.#state({ state: "disconnected", code, name, message });
+  }
+
+  #detach(reason: string): void {
+    if (this.#phase === "dialing" || this.#phase === "live") {
+      this.#outbox.put({ do: "hang_up", code: 1000, reason });
+    }
+    this.#outbox.dropCommands();
+    this.#refreshId = 0;
+    this.#asks.handleDetached();
+    this.#places.handleDetached();
+  }
+
+  #state(state: State): void {
+    this.#outbox.put({ do: "state", state });
+  }
+}

@@ -1,0 +1,31 @@
+/** Signs of life: when the server has been silent for so long that the connection must be dead. */
+
+/** Watches one connection. */
+export class Heartbeat {
+  #silence = 0;
+  #heard = 0;
+  #probe: number | undefined;
+
+  /** Begins with a connection whose server promises a sign of life every `silence` milliseconds. */
+  start(now: number, silence: number): void {
+    this.#silence = Math.max(1, silence);
+    this.#heard = now;
+    this.#probe = undefined;
+  }
+
+  /** Something came. */
+  handleHeard(now: number): void {
+    this.#heard = now;
+    this.#probe = undefined;
+  }
+
+  /** There is reason to doubt: an answer to a ping is due within `patience` milliseconds. */
+  probe(now: number, patience: number): void {
+    this.#probe ??= now + patience;
+  }
+
+  /** When the connection is to be given up. */
+  get deadline(): number {
+    return Math.min(this.#heard + this.#silence, this.#probe ?? Infinity);
+  }
+}
