@@ -89,7 +89,7 @@ impl Config {
 
     /// Checks the configuration as a whole and gives what the server uses.
     pub fn check(&self) -> Result<Settings, Vec<ConfigError>> {
-        check::check(self)
+        check::check(self).map_err(in_order)
     }
 
     fn assemble(mut given: Given, inputs: &Inputs) -> Result<Self, Vec<ConfigError>> {

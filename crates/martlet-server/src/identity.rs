@@ -49,6 +49,13 @@ impl Verifier {
         Self { rings: sources.into_iter().map(Ring::new).collect(), leeway }
     }
 
+    /// A verifier that fetches at a pace of its own.
+    #[cfg(test)]
+    fn paced(sources: Vec<TokenSource>, pace: source::Pace) -> Self {
+        let ring = |source| Ring::paced(source, pace);
+        Self { rings: sources.into_iter().map(ring).collect(), leeway: Duration::ZERO }
+    }
+
     /// Checks the token of a connection and says whose it is.
     pub async fn connection(&self, token: &str, now: UnixMillis) -> Result<Identity, Refusal> {
         self.claims(token, now).await?.identity(self.leeway)

@@ -33,7 +33,7 @@ const WORKERS_MAX: usize = 1_024;
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Checks everything and gives all that is wrong, in the order of the keys.
+/// Checks everything and gives all that is wrong.
 pub fn check(config: &Config) -> Result<Settings, Vec<ConfigError>> {
     let mut checker = Checker { given: &config.given, errors: Vec::new() };
     let settings = checker.settings(config);
@@ -186,7 +186,10 @@ impl Checker<'_> {
         }
         for (name, options) in &channels.namespace {
             let path = format!("channels.namespace.{name}");
-            if name.contains(':') || ChannelName::parse(&format!("{name}:")).is_err() {
+            if name.is_empty()
+                || name.contains(':')
+                || ChannelName::parse(&format!("{name}:")).is_err()
+            {
                 let fault =
                     Fault::new("a namespace's name has no blanks, control characters or \":\"");
                 self.wrong(&path, fault);

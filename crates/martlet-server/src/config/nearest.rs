@@ -1,13 +1,21 @@
 //! "Did you mean …": the name most like one that does not exist.
 
+/// Longer names are nobody's mistake, and slow to compare.
+const LENGTH_MAX: usize = 64;
+
 /// The name among `names` that `wrong` was probably meant to be, if one is near enough.
 pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wrong = wrong.to_lowercase().replace('-', "_");
-    let allowed = (wrong.chars().count() / 3).max(1);
+    let length = wrong.chars().count();
+    if length > LENGTH_MAX {
+        return None;
+    }
+    let allowed = (length / 3).max(1);
+    let begins = |name: &str| length >= 3 && name.starts_with(&*wrong);
     names
         .into_iter()
         .map(|name| (distance(&wrong, name), name))
-        .filter(|(distance, name)| *distance <= allowed || name.starts_with(&*wrong))
+        .filter(|(distance, name)| *distance <= allowed || begins(name))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }

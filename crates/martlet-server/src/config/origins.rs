@@ -1,5 +1,8 @@
 //! Which web pages may connect, by the origin that their browser sends.
 
+#[cfg(test)]
+mod tests;
+
 /// The origins that may connect besides the server's own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Origins(Vec<Allowed>);

@@ -4,6 +4,9 @@
 use super::sections::Options;
 use super::tree::{Entry, Section, Sort};
 
+/// The widest line of the default file, in columns.
+const COLUMNS: usize = 98;
+
 /// Every key and section there is, in the order of the reference.
 pub fn entries() -> Vec<Entry> {
     let mut entries = Vec::new();
@@ -11,68 +14,99 @@ pub fn entries() -> Vec<Entry> {
     entries
 }
 
+/// A section with its own keys, not those of sections inside it.
+struct Part {
+    entry: Entry,
+    keys: Vec<Entry>,
+    /// The path of an earlier section that has the same keys.
+    like: Option<String>,
+}
+
+impl Part {
+    fn header(&self) -> String {
+        match &self.entry.sort {
+            Sort::Given { header } => header.clone(),
+            _ => format!("[{}]", self.entry.path),
+        }
+    }
+
+    /// What the section is for, and where its keys are explained if not here.
+    fn doc(&self) -> String {
+        match &self.like {
+            Some(path) => format!("{}\nThe keys are those of `[{path}]`.", self.entry.doc),
+            None => self.entry.doc.clone(),
+        }
+    }
+
+    /// What the keys are and mean, whatever their path.
+    fn alike(&self, other: &Part) -> bool {
+        let keys = |part: &Part| -> Vec<_> {
+            let key = |key: &Entry| (name(&key.path).to_owned(), key.sort.clone(), key.doc.clone());
+            part.keys.iter().map(key).collect()
+        };
+        !self.keys.is_empty() && keys(self) == keys(other)
+    }
+}
+
+fn parts() -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    for entry in entries() {
+        match (entry.is_key(), parts.last_mut()) {
+            (true, Some(part)) => part.keys.push(entry),
+            _ => parts.push(Part { entry, keys: Vec::new(), like: None }),
+        }
+    }
+    for index in 1..parts.len() {
+        let first = parts[..index].iter().find(|earlier| earlier.alike(&parts[index]));
+        parts[index].like = first.map(|part| part.entry.path.clone());
+    }
+    parts
+}
+
 /// A configuration file with every key, its explanation and its default. It means the same as
-/// an empty one.
+/// one with empty sections.
 pub fn default_file() -> String {
     let mut text = String::from(
         "# The configuration of martlet: every key, with its default. Delete what you do not \
          change.\n# Check it with: martlet config check martlet.toml\n",
     );
-    let mut commented = false;
-    for entry in entries() {
-        match &entry.sort {
-            Sort::Table if depth(&entry) == 1 || has_keys(&entry.path) => {
-                // A table inside an example is an example too.
-                commented = false;
-                text.push_str(&format!("\n{}[{}]\n", comment(&entry.doc), entry.path));
-            }
-            Sort::Table => {}
-            Sort::Given { header } => {
-                commented = true;
-                text.push_str(&format!("\n{}# {header}\n", comment(&entry.doc)));
-            }
-            Sort::Key { form, default } => {
-                text.push_str(&key_lines(&entry, form, default, commented))
-            }
+    for part in parts() {
+        let example = matches!(part.entry.sort, Sort::Given { .. });
+        let mark = if example { "# " } else { "" };
+        text.push_str(&format!("\n{}{mark}{}\n", comment(&part.doc()), part.header()));
+        if part.like.is_none() {
+            text.extend(part.keys.iter().map(|key| key_lines(key, example)));
         }
     }
     text
 }
 
-fn depth(entry: &Entry) -> usize {
-    entry.path.split('.').count()
-}
-
-/// Whether some key is directly in the section at `path`.
-fn has_keys(path: &str) -> bool {
-    let inside = |entry: &Entry| entry.is_key() && parent(&entry.path) == path;
-    entries().iter().any(inside)
-}
-
-fn parent(path: &str) -> &str {
-    path.rsplit_once('.').map_or("", |(parent, _)| parent)
+fn depth(path: &str) -> usize {
+    path.split('.').count()
 }
 
 fn name(path: &str) -> &str {
     path.rsplit_once('.').map_or(path, |(_, name)| name)
 }
 
-fn key_lines(entry: &Entry, form: &str, default: &Option<String>, commented: bool) -> String {
-    let mark = if commented || default.is_none() { "# " } else { "" };
-    let value = match default {
-        Some(default) => default.clone(),
-        None => format!("…  ({form})"),
+fn key_lines(key: &Entry, example: bool) -> String {
+    let (mark, value) = match &key.sort {
+        Sort::Key { default: Some(default), .. } => {
+            (if example { "# " } else { "" }, default.clone())
+        }
+        Sort::Key { form, .. } => ("# ", format!("…  ({form})")),
+        _ => return String::new(),
     };
-    format!("{}{mark}{} = {value}\n", comment(&entry.doc), name(&entry.path))
+    format!("{}{mark}{} = {value}\n", comment(&key.doc), name(&key.path))
 }
 
-/// `doc` as comment lines of at most 100 columns.
+/// `doc` as comment lines.
 fn comment(doc: &str) -> String {
     let mut text = String::new();
     for paragraph in doc.lines() {
         let mut line = String::from("#");
         for word in paragraph.split(' ') {
-            if line.len() + 1 + word.len() > 98 {
+            if line.len() + 1 + word.len() > COLUMNS {
                 text.push_str(&format!("{line}\n"));
                 line = String::from("#");
             }
@@ -113,25 +147,20 @@ configuration file. A key that does not exist, or has a wrong value, is an error
 /// The page of the documentation.
 pub fn page() -> String {
     let mut text = String::from(INTRODUCTION);
-    for entry in entries() {
-        match &entry.sort {
-            Sort::Table => text.push_str(&heading(&entry, &format!("[{}]", entry.path))),
-            Sort::Given { header } => text.push_str(&heading(&entry, header)),
-            Sort::Key { form, default } => {
-                let default = default.as_ref().map_or("none".into(), |text| format!("`{text}`"));
-                let (name, doc) = (name(&entry.path), entry.doc.replace('\n', " "));
-                text.push_str(&format!("| `{name}` | {form} | {default} | {doc} |\n"));
-            }
+    for part in parts() {
+        let marks = "#".repeat(depth(&part.entry.path).min(2) + 1);
+        let doc = part.doc().replace('\n', "\n\n");
+        text.push_str(&format!("\n{marks} `{}`\n\n{doc}\n", part.header()));
+        if part.like.is_none() && !part.keys.is_empty() {
+            text.push_str("\n| key | value | default | |\n| --- | --- | --- | --- |\n");
+            text.extend(part.keys.iter().map(row));
         }
     }
     text
 }
 
-fn heading(entry: &Entry, header: &str) -> String {
-    let marks = "#".repeat(depth(entry).min(2) + 1);
-    let table = match has_keys(&entry.path) {
-        true => "\n| key | value | default | |\n| --- | --- | --- | --- |\n",
-        false => "",
-    };
-    format!("\n{marks} `{header}`\n\n{}\n{table}", entry.doc.replace('\n', "\n\n"))
+fn row(key: &Entry) -> String {
+    let Sort::Key { form, default } = &key.sort else { return String::new() };
+    let default = default.as_ref().map_or("none".into(), |text| format!("`{text}`"));
+    format!("| `{}` | {form} | {default} | {} |\n", name(&key.path), key.doc.replace('\n', " "))
 }

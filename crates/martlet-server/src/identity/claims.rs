@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::source::TokenSource;
-use super::token::invalid;
+use super::token::{invalid, object};
 
 /// The last second of the year 9999. Later times are mistakes, most often milliseconds.
 const TIME_MAX: f64 = 253_402_300_799.0;
@@ -43,8 +43,8 @@ pub struct Claims {
 impl Claims {
     /// Reads the JSON of claims.
     pub fn parse(json: &[u8]) -> Result<Self, Refusal> {
-        serde_json::from_slice(json)
-            .map_err(|_| invalid("its claims are not a JSON object, or one is there twice"))
+        object(json)
+            .ok_or_else(|| invalid("its claims are not a JSON object, or one is there twice"))
     }
 
     /// The channel that the token is for; `None` for one of a connection.

@@ -4,6 +4,7 @@ use jsonwebtoken::jwk::Jwk;
 use serde::Deserialize;
 
 use super::key::{Algorithm, Key};
+use super::token::object;
 
 /// The largest key set, in bytes.
 pub const KEY_SET_BYTES_MAX: usize = 256 * 1024;
@@ -44,8 +45,7 @@ impl KeySet {
         if bytes.len() > KEY_SET_BYTES_MAX {
             return Err(KeySetError::Large);
         }
-        let document: Document<'_> =
-            serde_json::from_slice(bytes).map_err(|_| KeySetError::Unreadable)?;
+        let document: Document<'_> = object(bytes).ok_or(KeySetError::Unreadable)?;
         if document.keys.len() > KEYS_MAX {
             return Err(KeySetError::Many);
         }

@@ -19,9 +19,6 @@ use hyper_util::rt::TokioExecutor;
 use super::key::Algorithm;
 use super::key_set::{KEY_SET_BYTES_MAX, KeySet, KeySetError};
 
-/// How long a fetch may take, from the name to the last byte.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// How long keys stay fresh when the answer does not say.
 const FRESH_DEFAULT: Duration = Duration::from_secs(600);
 
@@ -37,8 +34,8 @@ const FILE_EVERY: Duration = Duration::from_secs(10);
 /// Why a key set could not be had.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
-    #[error("it took longer than {} seconds", FETCH_TIMEOUT.as_secs())]
-    Slow,
+    #[error("it took longer than {0:?}")]
+    Slow(Duration),
     #[error("no answer: {0}")]
     NoAnswer(#[from] hyper_util::client::legacy::Error),
     #[error("the answer was {0}")]
@@ -88,11 +85,15 @@ impl Place {
     }
 
     /// Reads the key set, unless it is as it was.
-    pub async fn fetch(&mut self, only: Option<Algorithm>) -> Result<Fetched, FetchError> {
+    pub async fn fetch(
+        &mut self,
+        only: Option<Algorithm>,
+        timeout: Duration,
+    ) -> Result<Fetched, FetchError> {
         match self {
             Self::Url { address, etag } => {
                 let fetch = fetch_url(address, etag, only);
-                tokio::time::timeout(FETCH_TIMEOUT, fetch).await.map_err(|_| FetchError::Slow)?
+                tokio::time::timeout(timeout, fetch).await.map_err(|_| FetchError::Slow(timeout))?
             }
             Self::File { path, seen } => read_file(path, seen, only),
         }

@@ -15,6 +15,9 @@ use super::key_set::KeySet;
 use super::remote::{Fetched, Place};
 use super::token::Opened;
 
+#[cfg(test)]
+mod tests;
+
 /// Where keys come from, and what their tokens must say.
 #[derive(Debug, Clone)]
 pub struct TokenSource {
@@ -46,11 +49,23 @@ pub(super) struct Pace {
     pub cool_down: Duration,
     /// How soon after a failed fetch the next is tried, at first; later ones wait longer.
     pub retry: Duration,
+    /// How long a fetch may take, from the name to the last byte.
+    pub timeout: Duration,
 }
 
 impl Pace {
-    const URL: Self = Self { cool_down: Duration::from_secs(30), retry: Duration::from_secs(5) };
-    const FILE: Self = Self { cool_down: Duration::from_secs(1), retry: Duration::from_secs(10) };
+    fn of(keys: &Keys) -> Self {
+        let (cool_down, retry) = match keys {
+            Keys::Fixed(_) | Keys::Url(_) => (30, 5),
+            Keys::File(_) => (1, 10),
+        };
+        let timeout = Duration::from_secs(5);
+        Self {
+            cool_down: Duration::from_secs(cool_down),
+            retry: Duration::from_secs(retry),
+            timeout,
+        }
+    }
 }
 
 /// The longest wait after failed fetches.
@@ -76,7 +91,7 @@ struct Turn {
 
 impl Ring {
     pub fn new(source: TokenSource) -> Self {
-        let pace = if matches!(source.keys, Keys::File(_)) { Pace::FILE } else { Pace::URL };
+        let pace = Pace::of(&source.keys);
         Self::paced(source, pace)
     }
 
@@ -153,7 +168,7 @@ impl Ring {
 
     /// Fetches the keys, and says how long they stay fresh. When that fails the old ones stay.
     async fn fetch(&self, turn: &mut Turn) -> Option<Duration> {
-        let fetched = turn.place.fetch(self.source.algorithm).await;
+        let fetched = turn.place.fetch(self.source.algorithm, self.pace.timeout).await;
         turn.last = Some(Instant::now());
         match fetched {
             Ok(Fetched { set, fresh_for }) => {

@@ -1,0 +1,168 @@
+//! What workers of one node say to each other, and what others say to them. Everything that goes
+//! to one worker in one turn goes as one batch.
+
+use std::net::TcpStream;
+
+use bytes::Bytes;
+use foldhash::quality::FixedState;
+use martlet_core::hub::{Delivery, LaneId, ReplyTo};
+use martlet_core::model::{ChannelName, ClientId, Close, Refusal, SessionKey, UnixMillis, UserId};
+use martlet_core::session::{Reply, Request};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::worker::WorkerStats;
+
+/// One thing said to a worker.
+#[derive(Debug)]
+pub enum Mail {
+    /// A connection to serve.
+    Socket(TcpStream),
+    /// A question for a channel of the worker's shard, from a worker.
+    Request(ReplyTo, Request),
+    /// A question for a channel of the worker's shard, from outside all workers.
+    Ask(Request, oneshot::Sender<Reply>),
+    /// The answer to a question of this worker.
+    Reply(u64, Reply),
+    /// Something of a channel that the worker's lane follows.
+    Deliver(Delivery),
+    /// A session that was continued elsewhere.
+    Replace(SessionKey),
+    /// A frame for a session, which came by itself.
+    Frame(SessionKey, Bytes, oneshot::Sender<Result<(), Refusal>>),
+    /// Do something with some sessions; answer with how many there were.
+    Control(Control, oneshot::Sender<usize>),
+    /// Say how things are.
+    Stats(oneshot::Sender<WorkerStats>),
+    /// End all sessions and then the worker.
+    Stop,
+}
+
+/// Something done to sessions from outside.
+#[derive(Debug, Clone)]
+pub enum Control {
+    /// Make them follow a channel.
+    Subscribe(Whom, ChannelName),
+    /// Make them follow a channel no more.
+    Unsubscribe(Whom, ChannelName),
+    /// End them. Grants made until `at` are good no more.
+    Disconnect {
+        /// Which ones.
+        whom: Whom,
+        /// With what words.
+        close: Close,
+        /// When that was decided.
+        at: UnixMillis,
+    },
+}
+
+/// Which sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whom {
+    /// All of a user.
+    User(UserId),
+    /// The one of a client.
+    Client(ClientId),
+}
+
+/// The ways to all workers of a node. Cheap to clone; usable from any thread.
+#[derive(Debug, Clone)]
+pub struct Mailboxes {
+    boxes: Vec<mpsc::UnboundedSender<Vec<Mail>>>,
+    hasher: FixedState,
+}
+
+/// A worker is gone: the node is stopping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the node is stopping")]
+pub struct Stopping;
+
+impl Mailboxes {
+    /// Mailboxes of `boxes`; `seed` decides which worker owns which channel.
+    pub fn new(boxes: Vec<mpsc::UnboundedSender<Vec<Mail>>>, seed: u64) -> Self {
+        Self { boxes, hasher: FixedState::with_seed(seed) }
+    }
+
+    /// How many workers there are.
+    pub fn len(&self) -> usize {
+        self.boxes.len()
+    }
+
+    /// Whether there are no workers.
+    pub fn is_empty(&self) -> bool {
+        self.boxes.is_empty()
+    }
+
+    /// The worker whose shard owns `channel`.
+    pub fn owner(&self, channel: &ChannelName) -> LaneId {
+        use std::hash::BuildHasher as _;
+        let hash = self.hasher.hash_one(channel.as_str());
+        LaneId((hash % self.boxes.len() as u64) as u16)
+    }
+
+    /// Says something to a worker.
+    pub fn send(&self, to: LaneId, mail: Vec<Mail>) -> Result<(), Stopping> {
+        let sent = self.boxes.get(usize::from(to.0)).ok_or(Stopping)?.send(mail);
+        sent.map_err(|_| Stopping)
+    }
+
+    /// Asks the owner of a channel.
+    pub async fn ask(&self, channel: &ChannelName, request: Request) -> Result<Reply, Stopping> {
+        let (reply, answer) = oneshot::channel();
+        self.send(self.owner(channel), vec![Mail::Ask(request, reply)])?;
+        answer.await.map_err(|_| Stopping)
+    }
+
+    /// Asks every worker by `mail` and gives the answers.
+    pub async fn ask_all<T>(
+        &self,
+        mail: impl Fn(oneshot::Sender<T>) -> Mail,
+    ) -> Result<Vec<T>, Stopping> {
+        let mut answers = Vec::with_capacity(self.len());
+        for worker in 0..self.len() {
+            let (reply, answer) = oneshot::channel();
+            self.send(LaneId(worker as u16), vec![mail(reply)])?;
+            answers.push(answer);
+        }
+        let mut all = Vec::with_capacity(answers.len());
+        for answer in answers {
+            all.push(answer.await.map_err(|_| Stopping)?);
+        }
+        Ok(all)
+    }
+}
+
+/// A worker's letters to the others, gathered until the end of its turn.
+#[derive(Debug)]
+pub struct Post {
+    mailboxes: Mailboxes,
+    letters: Vec<Vec<Mail>>,
+}
+
+impl Post {
+    /// Post to `mailboxes`.
+    pub fn new(mailboxes: Mailboxes) -> Self {
+        let letters = (0..mailboxes.len()).map(|_| Vec::new()).collect();
+        Self { mailboxes, letters }
+    }
+
+    /// The worker whose shard owns `channel`.
+    pub fn owner(&self, channel: &ChannelName) -> LaneId {
+        self.mailboxes.owner(channel)
+    }
+
+    /// Puts something in.
+    pub fn put(&mut self, to: LaneId, mail: Mail) {
+        if let Some(letters) = self.letters.get_mut(usize::from(to.0)) {
+            letters.push(mail);
+        }
+    }
+
+    /// Sends what was put in. To a worker that has stopped nothing needs to be said.
+    pub fn flush(&mut self) {
+        for (to, letters) in self.letters.iter_mut().enumerate() {
+            if !letters.is_empty() {
+                let _ = self.mailboxes.send(LaneId(to as u16), std::mem::take(letters));
+            }
+        }
+    }
+}
