@@ -6,7 +6,7 @@ use crate::configuration::ConfigurationArguments;
 use crate::failure::Failure;
 use crate::logging;
 
-/// Run the server.
+/// Run the server
 ///
 /// Try it out, open to everybody on this machine:  martlet serve
 ///

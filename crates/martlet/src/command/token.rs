@@ -10,6 +10,10 @@ mod key;
 ///
 /// An application makes its tokens itself, with any JWT library. These are for trying out, for
 /// scripts, and for seeing why a token is refused.
+///
+/// Make one for user ann:  martlet token create --config martlet.toml --user ann
+///
+/// See what it says:  martlet token inspect --config martlet.toml TOKEN
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -18,11 +22,8 @@ pub struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Make a token for a client
     Create(Box<create::Arguments>),
-    /// Say in words what a token permits, when it ends, and whether it is good
     Inspect(inspect::Arguments),
-    /// Make a new key for the backend API, and the lines for the configuration
     Key(key::Arguments),
     /// Make a new secret, for tokens or grants
     Secret,

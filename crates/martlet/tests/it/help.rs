@@ -1,26 +1,38 @@
 //! `--help` and `--version` answer, and wrong arguments are refused with exit code 2.
 
-use std::process::Command;
-
-fn martlet(arguments: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_martlet"))
-        .args(arguments)
-        .output()
-        .expect("the built program starts");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the program writes UTF-8");
-    (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
-}
+use crate::program::martlet;
 
 #[test]
 fn help_says_how_to_begin() {
-    let (code, out, _) = martlet(&["--help"]);
-    assert_eq!(code, 0);
-    assert!(out.contains("martlet serve"), "{out}");
+    let run = martlet(&["--help"]);
+    assert_eq!(run.code, 0);
+    for example in ["martlet serve", "martlet sub news", "martlet pub news"] {
+        assert!(run.out.contains(example), "{}", run.out);
+    }
+    assert_eq!(martlet(&["--version"]).out, format!("martlet {}\n", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
-fn an_unknown_subcommand_is_refused() {
-    let (code, _, err) = martlet(&["fly"]);
-    assert_eq!(code, 2);
-    assert!(err.contains("fly"), "{err}");
+fn every_subcommand_shows_an_example() {
+    for (arguments, example) in [
+        (&["serve", "--help"][..], "martlet serve --config martlet.toml"),
+        (&["config", "--help"], "martlet config check martlet.toml"),
+        (&["token", "--help"], "martlet token"),
+        (&["token", "create", "--help"], "martlet token create --config martlet.toml --user ann"),
+        (&["token", "inspect", "--help"], "martlet token inspect --config martlet.toml"),
+    ] {
+        let run = martlet(arguments);
+        assert_eq!(run.code, 0, "{arguments:?}");
+        assert!(run.out.contains(example), "{arguments:?}: {}", run.out);
+    }
+}
+
+#[test]
+fn wrong_arguments_are_refused() {
+    for arguments in [&["fly"][..], &["serve", "--lisen", "x"], &["config"], &["token", "inspect"]]
+    {
+        let run = martlet(arguments);
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{arguments:?}");
+        assert!(!run.err.is_empty(), "{arguments:?}");
+    }
 }

@@ -11,7 +11,7 @@ use crate::configuration::ConfigurationArguments;
 use crate::failure::Failure;
 use crate::output::print;
 
-/// Make a token for a client.
+/// Make a token for a client
 ///
 /// For user ann, who may follow and publish in all rooms, for an hour:
 ///   martlet token create --config martlet.toml --user ann --permission 'room:*=subscribe,publish'
