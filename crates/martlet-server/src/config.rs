@@ -15,7 +15,6 @@ mod error;
 mod file;
 mod given;
 mod nearest;
-mod origins;
 mod overlay;
 mod quantity;
 pub mod reference;
@@ -29,7 +28,6 @@ mod tests;
 
 pub use error::{ConfigError, Fault, Source};
 pub use nearest::nearest;
-pub use origins::Origins;
 pub use overlay::Flag;
 pub use quantity::{parse_duration, write_duration};
 pub use sections::{EngineKind, LogFormat, Options};

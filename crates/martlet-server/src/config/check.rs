@@ -6,11 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use martlet_core::model::{ChannelName, Limits, Namespaces};
+use martlet_transport::cors::Origins;
 
 use super::error::{ConfigError, Fault};
 use super::file::text_of;
 use super::given::Given;
-use super::origins::Origins;
 use super::sections;
 use super::settings::{Settings, Tls};
 use super::value::Secret;
@@ -56,7 +56,7 @@ impl Checker<'_> {
             development: config.development,
             listen: self.listen(&options.server.listen, config.development),
             workers: self.workers(options.server.workers),
-            origins: self.origins(&options.server.origins, config.development),
+            origins: self.origins(&options.server.origins),
             tls: self.tls(&options.server.tls),
             anonymous: options.auth.anonymous,
             leeway: self.leeway(options.auth.leeway),
@@ -105,17 +105,17 @@ impl Checker<'_> {
         }
     }
 
-    fn origins(&mut self, patterns: &[String], development: bool) -> Origins {
-        if development && patterns.is_empty() {
-            return Origins::this_machine();
+    /// Pages that this server serves itself may always connect.
+    fn origins(&mut self, origins: &[String]) -> Origins {
+        for (index, origin) in origins.iter().enumerate() {
+            if origin != "*" && !is_origin(origin) {
+                let text = super::value::shown(origin);
+                let fault = Fault::new(format!("{text} is not an origin"));
+                let hint = "write \"https://example.com\", with a port if needed and no path";
+                self.wrong(&format!("server.origins[{index}]"), fault.hint(hint));
+            }
         }
-        Origins::parse(patterns).unwrap_or_else(|index| {
-            let text = super::value::shown(&patterns[index]);
-            let fault = Fault::new(format!("{text} is not an origin"))
-                .hint("write \"https://example.com\", with a port if needed and without a path");
-            self.wrong(&format!("server.origins[{index}]"), fault);
-            Origins::default()
-        })
+        Origins::new(origins).and_same_host()
     }
 
     fn tls(&mut self, tls: &sections::Tls) -> Option<Tls> {
@@ -344,4 +344,16 @@ impl Checker<'_> {
         );
         None
     }
+}
+
+/// Whether a browser could send this as `Origin`: scheme, host and perhaps a port, no more.
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, authority)) = text.split_once("://") else { return false };
+    let Ok(parsed) = authority.parse::<http::uri::Authority>() else { return false };
+    let host = parsed.host();
+    let port = authority.strip_prefix(host).and_then(|rest| match rest {
+        "" => Some(()),
+        rest => rest.strip_prefix(':')?.parse::<u16>().ok().map(|_| ()),
+    });
+    matches!(scheme, "http" | "https") && !host.contains('*') && port.is_some()
 }

@@ -49,10 +49,9 @@ section! {
         value listen: Vec<SocketAddr> = vec![SocketAddr::from(([127, 0, 0, 1], 8000))];
         /// Worker threads; 0 is one for each core.
         value workers: usize = 0;
-        /// Origins of web pages that may connect: `https://example.com`,
-        /// `https://*.example.com` for those below, `http://localhost:*` for any port, `*` for
-        /// all. Pages from the server's own address always may, and programs that are not
-        /// browsers send no origin.
+        /// Origins of web pages that may connect, such as `https://example.com`; `*` for all.
+        /// Pages from the server's own address always may, and programs that are not browsers
+        /// send no origin.
         value origins: Vec<String> = Vec::new();
         /// Encryption. With neither a certificate nor the development one the server speaks
         /// plain HTTP, and something before it should encrypt.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use martlet_core::model::{Limits, Namespaces};
+use martlet_transport::cors::Origins;
 
-use super::origins::Origins;
 use super::sections::{EngineKind, LogFormat};
 use super::value::Secret;
 use crate::identity::TokenSource;

@@ -110,6 +110,9 @@ pub fn jwks_address(text: &str) -> Result<Uri, String> {
     if address.authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Err("a URL with a name or password in it is not used".into());
     }
+    if address.port().is_some() && address.port_u16().is_none() {
+        return Err("this is not a URL: its port is not a number".into());
+    }
     match (address.scheme_str(), here) {
         _ if host.is_empty() => Err("this is not a URL with a host".into()),
         (Some("https"), _) | (Some("http"), true) => Ok(address),

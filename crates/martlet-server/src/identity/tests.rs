@@ -314,3 +314,17 @@ fn secrets_are_not_shown() {
     let shown = format!("{:?} {:?}", verifier(), Signer::secret(SECRET));
     assert!(!shown.contains(SECRET), "{shown}");
 }
+
+/// The claims shown in the documentation are good ones.
+#[tokio::test]
+async fn the_tokens_of_the_documentation_are_good() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/tokens.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let examples = page.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let claims: Vec<Value> = examples.map(|json| serde_json::from_str(json).unwrap()).collect();
+    let [connection, channel] = &claims[..] else { panic!("two examples were expected") };
+    let identity = identity(&token(connection.clone())).await.unwrap();
+    assert_eq!(identity.permissions.rules().len(), 2);
+    let grant = grant(channel.clone(), "room:1", Some("ann")).await.unwrap();
+    assert!(grant.verbs.has(Verb::Publish) && !grant.verbs.has(Verb::Presence));
+}

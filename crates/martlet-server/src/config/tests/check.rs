@@ -17,7 +17,7 @@ fn values_out_of_bounds_are_refused() {
         "martlet.toml:2: server.listen: there is no address to listen on\n\
          martlet.toml:3: server.workers: 9999 is not between 0 and 1024\n\
          martlet.toml:4: server.origins[1]: \"example.com\" is not an origin\n  \
-         hint: write \"https://example.com\", with a port if needed and without a path\n\
+         hint: write \"https://example.com\", with a port if needed and no path\n\
          martlet.toml:6: heartbeat.ping: 10ms is not between 1s and 24h\n\
          martlet.toml:7: heartbeat.pong: 48h is not between 1s and 24h\n\
          martlet.toml:8: limits.data_bytes: data comes inside a frame, so this is less than \
@@ -155,6 +155,7 @@ fn key_sets_are_fetched_from_safe_addresses_only() {
         "example.com",
         "https://name:password@example.com/",
         "http://localhost.evil.net/",
+        "https://example.com:99999/",
         "",
     ] {
         let said = errors(&format!("[[auth.tokens]]\njwks_url = \"{bad}\"\n"));
@@ -173,4 +174,29 @@ fn a_file_of_keys_is_read_when_checked() {
     };
     assert!(check("garbage").contains("it is not a JSON Web Key Set"));
     assert!(check("{\"keys\":[]}").contains("it has no key for signatures"));
+}
+
+#[test]
+fn origins_are_whole_and_exact() {
+    let good = ["*", "https://example.com", "http://localhost:5173", "https://[::1]:1"];
+    let settings = parse(&format!("[server]\norigins = {good:?}\n")).check().unwrap();
+    let expected = martlet_transport::cors::Origins::new(good).and_same_host();
+    assert_eq!(settings.origins, expected);
+    for bad in [
+        "example.com",
+        "https://",
+        "https://example.com/",
+        "https://example.com/path",
+        "https://example.com?a",
+        "https://example.com#a",
+        "https://user@example.com",
+        "https://*.example.com",
+        "https://example.com:port",
+        "ftp://example.com",
+        "null",
+        "",
+    ] {
+        let said = errors(&format!("[server]\norigins = [\"*\", {bad:?}]\n"));
+        assert!(said.starts_with("martlet.toml:2: server.origins[1]: "), "{bad}: {said}");
+    }
 }
