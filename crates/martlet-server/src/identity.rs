@@ -25,6 +25,7 @@ pub use claims::Claims;
 pub use key::{Algorithm, Key, KeyError};
 pub use key_set::{KeySet, KeySetError};
 pub use mint::{MintError, Signer};
+pub(crate) use remote::is_host_and_port;
 pub use remote::jwks_address;
 pub use source::{Keys, TokenSource};
 pub use token::{Opened, TOKEN_BYTES_MAX, open};

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use http::uri::Authority;
 use martlet_core::model::{ChannelName, Limits, Namespaces};
 use martlet_transport::cors::Origins;
 
@@ -15,7 +16,7 @@ use super::sections;
 use super::settings::{Settings, Tls};
 use super::value::Secret;
 use super::{Config, quantity};
-use crate::identity::TokenSource;
+use crate::identity::{TokenSource, is_host_and_port};
 use crate::keys::{ApiKey, ApiKeys};
 
 mod tokens;
@@ -349,11 +350,7 @@ impl Checker<'_> {
 /// Whether a browser could send this as `Origin`: scheme, host and perhaps a port, no more.
 fn is_origin(text: &str) -> bool {
     let Some((scheme, authority)) = text.split_once("://") else { return false };
-    let Ok(parsed) = authority.parse::<http::uri::Authority>() else { return false };
-    let host = parsed.host();
-    let port = authority.strip_prefix(host).and_then(|rest| match rest {
-        "" => Some(()),
-        rest => rest.strip_prefix(':')?.parse::<u16>().ok().map(|_| ()),
-    });
-    matches!(scheme, "http" | "https") && !host.contains('*') && port.is_some()
+    let Ok(authority) = authority.parse::<Authority>() else { return false };
+    let web = matches!(scheme, "http" | "https");
+    web && !authority.host().contains('*') && is_host_and_port(&authority)
 }

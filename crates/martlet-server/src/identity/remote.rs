@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
+use http::uri::Authority;
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Incoming;
@@ -110,14 +111,24 @@ pub fn jwks_address(text: &str) -> Result<Uri, String> {
     if address.authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Err("a URL with a name or password in it is not used".into());
     }
-    if address.port().is_some() && address.port_u16().is_none() {
-        return Err("this is not a URL: its port is not a number".into());
+    if !address.authority().is_some_and(is_host_and_port) {
+        return Err("this is not a URL with a host, and a number as its port if it has one".into());
     }
     match (address.scheme_str(), here) {
-        _ if host.is_empty() => Err("this is not a URL with a host".into()),
         (Some("https"), _) | (Some("http"), true) => Ok(address),
         (Some("http"), false) => Err("keys are fetched by https, except from this machine".into()),
         _ => Err("this is not an https URL".into()),
+    }
+}
+
+/// Whether there is nothing but a host and perhaps a port from 0 to 65535; the library lets other
+/// ports pass.
+pub(crate) fn is_host_and_port(authority: &Authority) -> bool {
+    let host = authority.host();
+    match authority.as_str().strip_prefix(host) {
+        Some("") => !host.is_empty(),
+        Some(rest) => rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok()),
+        None => false,
     }
 }
 
