@@ -41,6 +41,16 @@ impl Client {
     /// it stays connected; [`connected`](Self::connected) waits for it. It must be called within
     /// a tokio runtime.
     pub fn connect(url: &str, options: Options) -> Result<Self, Error> {
+        Self::make(url, options, true)
+    }
+
+    /// The same, but it does not connect before [`start`](Self::start): what is subscribed to
+    /// until then goes in the first frame, which saves a round trip.
+    pub fn new(url: &str, options: Options) -> Result<Self, Error> {
+        Self::make(url, options, false)
+    }
+
+    fn make(url: &str, options: Options, start: bool) -> Result<Self, Error> {
         let (requests, asked) = mpsc::channel(REQUESTS);
         let (offers, offered) = mpsc::channel(OFFERS);
         let client = Self {
@@ -60,9 +70,15 @@ impl Client {
             bell: client.bell.clone(),
             offers,
             room: client.room,
+            start,
         };
         tokio::spawn(Driver::new(parts).run());
         Ok(client)
+    }
+
+    /// Connects, if it was made by [`new`](Self::new).
+    pub async fn start(&self) -> Result<(), Error> {
+        self.ask(Request::Start).await
     }
 
     /// What the connection is doing now.
@@ -204,7 +220,8 @@ fn unexpected(reply: &Reply) -> Error {
     Error::Foreign(format!("{kind} answers another request"))
 }
 
-fn random() -> Result<u128, Error> {
+/// Bits that no other client has.
+pub fn random() -> Result<u128, Error> {
     let mut bytes = [0; 16];
     let filled = getrandom::fill(&mut bytes);
     filled.map_err(|error| Error::Lost(format!("the system gives no random bits: {error}")))?;

@@ -28,6 +28,8 @@ pub type Answer = oneshot::Sender<Result<Reply, Error>>;
 /// What a client's handles ask of its task.
 #[derive(Debug)]
 pub enum Request {
+    /// Connect.
+    Start,
     /// Follow a channel.
     Subscribe {
         channel: ChannelName,
@@ -64,6 +66,7 @@ pub struct Parts {
     pub bell: Arc<Notify>,
     pub offers: mpsc::Sender<Subscription>,
     pub room: usize,
+    pub start: bool,
 }
 
 /// The task's state.
@@ -109,7 +112,9 @@ impl Driver {
 
     /// Drives the session until it has ended.
     pub async fn run(mut self) {
-        self.parts.session.start(self.now());
+        if self.parts.start {
+            self.parts.session.start(self.now());
+        }
         let mut parting = None;
         while self.parts.session.ended().is_none() {
             self.settle(&mut parting);
@@ -198,6 +203,7 @@ impl Driver {
             Request::Subscribe { channel, beginning, source, reader, done } => {
                 return self.subscribe(channel, beginning, source, reader, done);
             }
+            Request::Start => return session.start(now),
             Request::Cut => {
                 return self.handle_closed(Error::Lost("it was cut".into()), Advice::None);
             }

@@ -37,7 +37,7 @@ mod transport;
 pub use api::{Api, ApiOptions, ChannelInfo, Channels};
 pub use client::Client;
 pub use error::{Error, Refused};
-pub use message::Message;
+pub use message::{Message, unique};
 pub use options::{HistoryQuery, Options, SubscribeOptions, Transport, Wire};
 pub use session::{Connection, State, SubscriptionEvent};
 pub use states::States;

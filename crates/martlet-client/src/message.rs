@@ -92,3 +92,8 @@ impl Message {
         }
     }
 }
+
+/// A text that no other client has, to make idempotency keys of.
+pub fn unique() -> Result<String, Error> {
+    crate::client::random().map(|random| format!("{random:032x}"))
+}

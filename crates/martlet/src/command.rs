@@ -5,17 +5,21 @@ use clap::Subcommand;
 use crate::failure::Failure;
 
 pub mod config;
+mod connection;
+pub mod publish;
 pub mod serve;
+pub mod subscribe;
 pub mod token;
 
-/// What the program can be told to do.
+/// What the program can be told to do. What `--help` says of each is on its `Arguments`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the server.
     Serve(serve::Arguments),
-    /// Check a configuration, or see every option there is.
+    /// Publish into a channel.
+    Pub(Box<publish::Arguments>),
+    /// Follow channels.
+    Sub(Box<subscribe::Arguments>),
     Config(config::Arguments),
-    /// Make and read tokens, and make API keys.
     Token(token::Arguments),
 }
 
@@ -23,6 +27,8 @@ pub enum Command {
 pub fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(arguments) => serve::run(arguments),
+        Command::Pub(arguments) => publish::run(*arguments),
+        Command::Sub(arguments) => subscribe::run(*arguments),
         Command::Config(arguments) => config::run(arguments),
         Command::Token(arguments) => token::run(arguments),
     }

@@ -174,3 +174,17 @@ async fn tokens_come_from_their_source() {
     let _room = client.subscribe("room:1", options).await.unwrap();
     assert_eq!(peer.asked().await["subscribe"][0]["token"], "token-of-room:1");
 }
+
+#[tokio::test]
+async fn what_is_followed_before_the_start_goes_in_the_first_frame() {
+    for transport in BOTH {
+        let mut server = Server::start(transport).await;
+        let client = martlet_client::Client::new(&server.url, server.options()).unwrap();
+        let _a = client.subscribe("a", from_now()).await.unwrap();
+        let _b = client.subscribe("b", from_now()).await.unwrap();
+        client.start().await.unwrap();
+        let connect = server.peer().await.let_in().await;
+        let channels = json!([{"channel": "a"}, {"channel": "b"}]);
+        assert_eq!(connect["connect"]["subscribe"], channels);
+    }
+}

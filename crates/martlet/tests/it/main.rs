@@ -1,3 +1,11 @@
 //! Tests of the program as people run it: each starts the built binary.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what cannot fail may end it")]
+
+mod config;
 mod help;
+mod played;
+mod program;
+mod publish;
+mod subscribe;
+mod token;
