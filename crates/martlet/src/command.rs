@@ -15,9 +15,7 @@ pub mod token;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Serve(serve::Arguments),
-    /// Publish into a channel.
     Pub(Box<publish::Arguments>),
-    /// Follow channels.
     Sub(Box<subscribe::Arguments>),
     Config(config::Arguments),
     Token(token::Arguments),

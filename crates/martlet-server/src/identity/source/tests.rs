@@ -12,8 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::identity::remote::FetchError;
 use crate::identity::tests::keyring::{EC, ED, OTHER_ED, Pair, RSA, key_set, object, part};
-use crate::identity::{Verifier, jwks_address};
+use crate::identity::{KeyError, Verifier, jwks_address};
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 
@@ -347,4 +348,26 @@ async fn a_file_is_read_again_when_it_has_changed() {
     std::fs::write(&path, "half a fi").unwrap();
     assert_eq!(code(&verifier, &token(&EC, Some("three"))).await, Code::KeysUnavailable);
     assert!(check(&verifier, &token(&ED, Some("one"))).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_huge_answer_is_not_read_to_its_end() {
+    let huge = "x".repeat(1024 * 1024);
+    let server = Server::start(http("200 OK", "", &huge)).await;
+    let mut place = Place::url(jwks_address(&server.address).unwrap());
+    let error = place.fetch(None, EAGER.timeout).await.unwrap_err();
+    assert!(matches!(error, FetchError::Body), "{error}");
+}
+
+#[test]
+fn rsa_keys_are_neither_weak_nor_slow() {
+    for (bytes, good) in [(128, false), (255, false), (256, true), (1_024, true), (1_025, false)] {
+        let mut jwk = RSA.jwk("rsa");
+        jwk["n"] = json!(part(&"n".repeat(bytes)));
+        let key = Key::from_jwk(&serde_json::from_value(jwk).unwrap());
+        match good {
+            true => assert!(key.is_ok(), "{bytes} bytes"),
+            false => assert_eq!(key.unwrap_err(), KeyError::RsaSize(bytes * 8)),
+        }
+    }
 }
