@@ -52,4 +52,12 @@ impl Outlet {
             Self::Body(body) => body.finish(),
         }
     }
+
+    /// Ends it at once, in both directions; whoever waits for the client's bytes hears the end.
+    pub fn abort(&self) {
+        match self {
+            Self::Stream(stream) => stream.abort(),
+            Self::Body(body) => body.finish(),
+        }
+    }
 }

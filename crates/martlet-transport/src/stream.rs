@@ -161,6 +161,13 @@ impl Stream {
         }
     }
 
+    /// Ends the connection at once, in both directions.
+    pub fn abort(&self) {
+        if let Err(error) = SockRef::from(&self.socket).shutdown(Shutdown::Both) {
+            tracing::trace!(%error, "the connection was gone before it was cut");
+        }
+    }
+
     /// Reads and throws away until the peer has ended or failed, or has sent more than a client
     /// with nothing to say would.
     pub async fn closed(&self) {

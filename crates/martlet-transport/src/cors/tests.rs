@@ -1,1 +1,66 @@
-//! Tests.
+//! Only listed pages are let in, and credentials only for pages that are named.
+
+use super::*;
+
+fn request(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        headers.append(*name, HeaderValue::from_static(value));
+    }
+    headers
+}
+
+fn allowed(cors: &Cors, request: &HeaderMap) -> (Option<String>, bool) {
+    let mut answer = HeaderMap::new();
+    cors.allow(request, &mut answer);
+    assert_eq!(answer[header::VARY], "origin");
+    let origin = answer.get(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+    let credentials = answer.contains_key(header::ACCESS_CONTROL_ALLOW_CREDENTIALS);
+    (origin.map(|value| value.to_str().expect("text").into()), credentials)
+}
+
+const EVIL: &[(&str, &str)] = &[("origin", "https://evil.org"), ("host", "a.example")];
+const GOOD: &[(&str, &str)] = &[("origin", "https://a.example"), ("host", "api.example")];
+
+#[test]
+fn a_named_page_is_let_in_with_credentials() {
+    let cors = Cors { origins: Origins::new(["https://a.example"]), credentials: true };
+    assert_eq!(allowed(&cors, &request(GOOD)), (Some("https://a.example".into()), true));
+    assert_eq!(allowed(&cors, &request(EVIL)), (None, false));
+    assert_eq!(allowed(&cors, &request(&[])), (None, false));
+}
+
+#[test]
+fn a_star_never_reflects_and_never_brings_credentials() {
+    let cors = Cors { origins: Origins::new(["*"]), credentials: true };
+    assert_eq!(allowed(&cors, &request(EVIL)), (Some("*".into()), false));
+}
+
+#[test]
+fn pages_of_this_host_are_let_in_if_wanted() {
+    let same = request(&[("origin", "http://localhost:8000"), ("host", "localhost:8000")]);
+    let other = request(&[("origin", "http://localhost:8001"), ("host", "localhost:8000")]);
+    let empty = request(&[("origin", "http://"), ("host", "")]);
+    let strict = Origins::default();
+    let open = Origins::default().and_same_host();
+    assert!(strict.check(&same).is_err() && open.check(&same).is_ok());
+    assert!(open.check(&other).is_err() && open.check(&empty).is_err());
+}
+
+#[test]
+fn programs_without_an_origin_are_let_in() {
+    assert!(Origins::default().check(&request(&[("host", "a")])).is_ok());
+}
+
+#[test]
+fn a_preflight_is_answered_for_pages_that_may() {
+    let cors = Cors { origins: Origins::new(["https://a.example"]), credentials: false };
+    let mut asking = request(GOOD);
+    asking.insert(header::ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static("POST"));
+    assert!(Cors::is_preflight(&Method::OPTIONS, &asking));
+    assert!(!Cors::is_preflight(&Method::POST, &asking));
+    let answer = cors.preflight(&asking);
+    assert_eq!(answer[header::ACCESS_CONTROL_ALLOW_METHODS], "GET, POST");
+    let denied = cors.preflight(&request(EVIL));
+    assert!(!denied.contains_key(header::ACCESS_CONTROL_ALLOW_METHODS));
+}

@@ -34,6 +34,10 @@ pub fn parse_head(bytes: &[u8], limits: &HeadLimits) -> Result<Option<(Head, usi
     let most = limits.fields.min(MOST_FIELDS);
     let mut request = httparse::Request::new(&mut fields[..most]);
     let within = &bytes[..bytes.len().min(limits.bytes)];
+    // One empty line is read over, as RFC 9112 asks; a flood of them is not read again and again.
+    if within.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count() > 2 {
+        return Err(invalid("there are empty lines before the request"));
+    }
     match request.parse(within) {
         Ok(httparse::Status::Complete(length)) => Ok(Some((head_of(&request, limits)?, length))),
         Ok(httparse::Status::Partial) if bytes.len() >= limits.bytes => {
@@ -119,7 +123,8 @@ pub(crate) fn check_host(headers: &HeaderMap, version: Version) -> Result<(), Re
         return Err(invalid("there are two Hosts"));
     }
     let bytes = host.as_bytes();
-    let valid = bytes.is_empty() || (!bytes.contains(&b'@') && Authority::try_from(bytes).is_ok());
+    let strange = bytes.iter().any(|byte| matches!(byte, b'@' | b','));
+    let valid = bytes.is_empty() || (!strange && Authority::try_from(bytes).is_ok());
     if valid { Ok(()) } else { Err(invalid("the Host is not a name with or without a port")) }
 }
 

@@ -27,6 +27,11 @@ impl Message {
         &self.bytes
     }
 
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Appends bytes that the header's check has allowed.
     pub(super) fn push(&mut self, piece: &[u8]) -> Result<(), Fault> {
         self.bytes.extend_from_slice(piece);
