@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::io::IoSlice;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -71,27 +72,38 @@ pub struct Held {
 
 /// Serves one connection until it has ended. `stop` asks it to end after what is under way.
 /// Connections that are held see to that themselves.
-pub async fn serve<D: Doors>(
+pub fn serve<D: Doors>(
     stream: Stream,
     doors: Rc<D>,
     options: Rc<FrontOptions>,
     stop: impl Future<Output = ()>,
-) {
-    // Boxed, so that a held connection's task is not as large as hyper's largest state.
+) -> impl Future<Output = ()> {
+    // What follows is boxed, each part for itself, so that the task of a held connection is not
+    // as large as the largest state of all others.
     let peer = Peer::of(&stream);
-    let Some(opening) = Box::pin(open(stream, peer, &*doors, &options)).await else {
-        return;
-    };
-    match opening {
-        Opening::Held(held) => {
-            let (head, held) = *held;
-            doors.hold(head, held).await;
+    let opening = Box::pin(open(stream, peer, doors.clone(), options.clone()));
+    async move {
+        if let Some(opening) = opening.await {
+            go_on(opening, peer, doors, options, stop).await;
         }
+    }
+}
+
+/// What becomes of a connection after its first bytes.
+fn go_on<'a, D: Doors>(
+    opening: Opening,
+    peer: Peer,
+    doors: Rc<D>,
+    options: Rc<FrontOptions>,
+    stop: impl Future<Output = ()> + 'a,
+) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
+    match opening {
+        Opening::Held(held) => Box::pin(doors.hold(held.0, held.1)),
         Opening::Http1(rewind) => {
-            Box::pin(hyper_side::serve_http1(rewind, doors, peer, &options, stop)).await;
+            Box::pin(hyper_side::serve_http1(rewind, doors, peer, options, stop))
         }
         Opening::Http2(rewind) => {
-            Box::pin(hyper_side::serve_http2(rewind, doors, peer, &options, stop)).await;
+            Box::pin(hyper_side::serve_http2(rewind, doors, peer, options, stop))
         }
     }
 }
@@ -107,11 +119,11 @@ enum Opening {
 async fn open<D: Doors>(
     stream: Stream,
     peer: Peer,
-    doors: &D,
-    options: &FrontOptions,
+    doors: Rc<D>,
+    options: Rc<FrontOptions>,
 ) -> Option<Opening> {
     let mut bytes = Vec::new();
-    match read_opening(&stream, &mut bytes, options).await {
+    match read_opening(&stream, &mut bytes, &options).await {
         Ok(None) => Some(Opening::Http2(Rewind::new(stream, bytes))),
         Ok(Some((head, length))) => {
             if !doors.holds(&head, peer) {

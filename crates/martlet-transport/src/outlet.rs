@@ -61,3 +61,6 @@ impl Outlet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

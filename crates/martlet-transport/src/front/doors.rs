@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -48,8 +49,10 @@ pub trait Doors: 'static {
     /// of a connection of HTTP/1; later ones and those of HTTP/2 go to the service.
     fn holds(&self, head: &Head, peer: Peer) -> bool;
 
-    /// Takes over a request that stays open, with its stream, until it ends.
-    fn hold(&self, head: Head, held: Held) -> impl Future<Output = ()>;
+    /// Takes over a request that stays open, with its stream, until it ends. The future is what
+    /// stays in memory all that time: what it does not need (most of the head) is best used up
+    /// before it is made.
+    fn hold(self: Rc<Self>, head: Head, held: Held) -> impl Future<Output = ()> + 'static;
 
     /// The service for a connection.
     fn service(&self, peer: Peer) -> Self::Service;

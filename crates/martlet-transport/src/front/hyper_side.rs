@@ -25,7 +25,7 @@ pub(super) async fn serve_http1<D: Doors>(
     rewind: Rewind,
     doors: Rc<D>,
     peer: Peer,
-    options: &FrontOptions,
+    options: Rc<FrontOptions>,
     stop: impl Future<Output = ()>,
 ) {
     let mut builder = http1::Builder::new();
@@ -53,7 +53,7 @@ pub(super) async fn serve_http2<D: Doors>(
     rewind: Rewind,
     doors: Rc<D>,
     peer: Peer,
-    options: &FrontOptions,
+    options: Rc<FrontOptions>,
     stop: impl Future<Output = ()>,
 ) {
     let mut builder = http2::Builder::new(OnThisThread);

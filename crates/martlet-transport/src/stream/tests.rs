@@ -213,6 +213,18 @@ async fn what_tls_owes_is_sent_by_the_task_that_waits_for_reading() {
 }
 
 #[tokio::test]
+async fn a_client_that_takes_nothing_is_given_up_by_the_kernel() {
+    let (_client, server) = sockets().await;
+    let options = SocketOptions { user_timeout: Duration::from_millis(300), ..Default::default() };
+    let stream = Stream::plain(server, &options).expect("a socket");
+    stream.writable().await.expect("it is connected");
+    fill(&stream, &pattern());
+    let gone = tokio::time::timeout(Duration::from_secs(20), read(&stream, &mut [0; 9])).await;
+    let error = gone.expect("it is given up").expect_err("the client sent nothing");
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+}
+
+#[tokio::test]
 async fn no_tls_on_a_tls_port_is_an_error() {
     let (mut client, server) = sockets().await;
     client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("it reads");
