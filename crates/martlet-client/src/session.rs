@@ -279,6 +279,7 @@ impl Session {
             Phase::Open if due(self.credentials.poll_timeout(), now) => self.fetch(),
             _ => {}
         }
+        self.requests.handle_timeout(now);
         while let Some(ticket) = self.requests.poll_overdue(now) {
             self.outbox.forget(ticket);
             self.outputs.push_back(Output::Reply(ticket, Err(Error::Timeout("the answer"))));
@@ -294,7 +295,8 @@ impl Session {
 
     /// Whether there is a frame to be sent.
     pub fn has_frame(&self) -> bool {
-        self.phase == Phase::Open && !self.outbox.is_empty()
+        let requests = self.outbox.has_requests() && self.requests.may_send();
+        self.phase == Phase::Open && (self.outbox.has_commands() || requests)
     }
 
     /// The next frame to be sent. What waits goes into one frame as far as it fits.

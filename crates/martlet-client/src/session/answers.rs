@@ -112,18 +112,25 @@ impl Session {
         refusal: &Refusal,
     ) {
         let refused = || Error::from(Refused::new(channel.clone(), refusal));
-        if let Some(ticket) = self.requests.handle_answered(id) {
+        let too_soon = refusal.after.filter(|_| refusal.code == Code::RateLimited);
+        if let Some(ticket) = too_soon.and_then(|wait| self.requests.handle_too_soon(now, id, wait))
+        {
+            self.outbox.push_request(ticket);
+        } else if let Some(ticket) = self.requests.handle_answered(id) {
             self.outputs.push_back(Output::Reply(ticket, Err(refused())));
         } else if self.credentials.is_refresh(id) {
             // The old token runs on; another is asked for before it ends.
             self.credentials.handle_no_token(now.instant.after(self.retry.small()));
-        } else if let Some(channel) = &channel {
-            let retry = &mut self.retry;
-            let effects = self.channels.handle_refused(now, id, channel, refusal, retry);
-            self.apply(effects);
         } else if matches!(self.phase, Phase::Dialing { id: asked, .. } if asked == id) {
-            let advice = advice(refusal);
-            self.refused(now, refused(), Some(refusal.code), advice);
+            self.refused(now, refused(), Some(refusal.code), advice(refusal));
+        } else {
+            // A command that is refused as a whole names no channel.
+            let asked = channel.map_or_else(|| self.channels.asked_by(id), |one| vec![one]);
+            for channel in asked {
+                let retry = &mut self.retry;
+                let effects = self.channels.handle_refused(now, id, &channel, refusal, retry);
+                self.apply(effects);
+            }
         }
     }
 

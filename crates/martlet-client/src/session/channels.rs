@@ -99,6 +99,12 @@ impl Channels {
         Some(following.ask(channel, granted))
     }
 
+    /// The channels that were asked for by command `id`.
+    pub fn asked_by(&self, id: u32) -> Vec<ChannelName> {
+        let asked = self.following.iter().filter(|(_, f)| f.standing == Standing::Asked(id));
+        asked.map(|(channel, _)| channel.clone()).collect()
+    }
+
     /// All channels that are to be asked for.
     pub fn wanted(&self) -> Vec<ChannelName> {
         let wanted = self.following.iter().filter(|(_, f)| f.standing == Standing::Wanted);
@@ -219,6 +225,12 @@ impl Channels {
         if wants_token(refusal.code) && following.admitted && following.token.is_some() {
             return again_with_token(channel, following);
         }
+        if refusal.code == Code::AlreadySubscribed {
+            // It did not take the last `unsubscribe`, so its place is another than ours.
+            following.entangled = true;
+            following.standing = Standing::Resting(now.instant.after(retry.small()));
+            return Effects::default();
+        }
         let refused = Refused::new(Some(channel.clone()), refusal);
         let last = SubscriptionEvent::Error(refused.into());
         self.handle_denied(now, channel, refusal, last, retry)
@@ -306,6 +318,9 @@ impl Channels {
         for (channel, following) in &mut self.following {
             if following.poll_timeout().is_none_or(|until| until > now.instant) {
                 continue;
+            }
+            if std::mem::take(&mut following.entangled) {
+                effects.leave.push(channel.clone());
             }
             if following.renewable && following.token.is_none() {
                 following.standing = Standing::Tokenless;

@@ -52,6 +52,8 @@ pub struct Following {
     pub fresh: bool,
     /// Whether the reader fell behind and has not been told yet.
     pub behind: bool,
+    /// Whether the server still has an older subscription, to be ended before a new one.
+    pub entangled: bool,
     /// The place at which publications were missing the last time.
     hole: Option<Position>,
 }
@@ -68,6 +70,7 @@ impl Following {
             admitted: false,
             fresh: false,
             behind: false,
+            entangled: false,
             hole: None,
         }
     }
@@ -88,6 +91,7 @@ impl Following {
 
     /// The connection is gone; an unanswered or a running subscription is to be asked for anew.
     pub fn handle_lost(&mut self) {
+        self.entangled = false;
         if matches!(self.standing, Standing::Asked(_) | Standing::Live) {
             self.standing = Standing::Wanted;
         }

@@ -1,6 +1,6 @@
 //! What is to be sent on the present connection, in order, and how it is put into frames.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use martlet_core::session::{Command, Numbered};
@@ -13,20 +13,15 @@ use crate::options::Wire;
 /// The limit of a server that has not told its own yet.
 const FRAME_BYTES: usize = 64 * 1024;
 
-/// The queue of the present connection. It holds at most what waits in [`Requests`] and a few
-/// commands for each channel.
+/// What waits on the present connection: a few commands for each channel, which go first, and
+/// requests in the order in which they were made.
 #[derive(Debug)]
 pub struct Outbox {
     wire: Wire,
-    queue: VecDeque<Queued>,
+    commands: VecDeque<Numbered>,
+    requests: BTreeSet<Ticket>,
     next_id: u32,
     frame_bytes: usize,
-}
-
-#[derive(Debug)]
-enum Queued {
-    Command(Numbered),
-    Request(Ticket),
 }
 
 /// Something that fits into no frame the server takes.
@@ -41,7 +36,13 @@ pub enum Oversized {
 impl Outbox {
     /// An empty outbox that writes `wire`.
     pub fn new(wire: Wire) -> Self {
-        Self { wire, queue: VecDeque::new(), next_id: 0, frame_bytes: FRAME_BYTES }
+        Self {
+            wire,
+            commands: VecDeque::new(),
+            requests: BTreeSet::new(),
+            next_id: 0,
+            frame_bytes: FRAME_BYTES,
+        }
     }
 
     /// The wire it writes.
@@ -74,62 +75,73 @@ impl Outbox {
 
     /// Queues a command that has its number already.
     pub fn push_numbered(&mut self, numbered: Numbered) {
-        self.queue.push_back(Queued::Command(numbered));
+        self.commands.push_back(numbered);
     }
 
     /// Puts a sign of life before everything else: the server waits for it.
     pub fn push_pong(&mut self) {
         let pong = Numbered { id: 0, command: Command::Pong };
-        if !matches!(self.queue.front(), Some(Queued::Command(first)) if *first == pong) {
-            self.queue.push_front(Queued::Command(pong));
+        if self.commands.front() != Some(&pong) {
+            self.commands.push_front(pong);
         }
     }
 
     /// Queues a request.
     pub fn push_request(&mut self, ticket: Ticket) {
-        self.queue.push_back(Queued::Request(ticket));
+        self.requests.insert(ticket);
     }
 
     /// Forgets a request that has been given up.
     pub fn forget(&mut self, ticket: Ticket) {
-        self.queue.retain(|queued| !matches!(queued, Queued::Request(t) if *t == ticket));
+        self.requests.remove(&ticket);
     }
 
     /// Forgets everything: the connection is gone.
     pub fn clear(&mut self) {
-        self.queue.clear();
+        self.commands.clear();
+        self.requests.clear();
     }
 
-    /// Whether something waits to be sent.
-    pub fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+    /// Whether a command waits to be sent.
+    pub fn has_commands(&self) -> bool {
+        !self.commands.is_empty()
+    }
+
+    /// Whether a request waits to be sent.
+    pub fn has_requests(&self) -> bool {
+        !self.requests.is_empty()
     }
 
     /// The next frame, as full as it may be, and what fits into none.
     pub fn poll_frame(&mut self, requests: &mut Requests) -> (Option<Bytes>, Vec<Oversized>) {
         let mut frame = FrameBuilder::new(self.wire, self.frame_bytes);
         let mut oversized = Vec::new();
-        while let Some(queued) = self.queue.pop_front() {
-            match self.put(&mut frame, &queued, requests) {
+        while let Some(command) = self.commands.pop_front() {
+            match frame.add(&command) {
                 Fit::In => {}
+                Fit::Never => oversized.push(Oversized::Command(command)),
                 Fit::Next => {
-                    self.queue.push_front(queued);
+                    self.commands.push_front(command);
+                    return (frame.finish(), oversized);
+                }
+            }
+        }
+        while requests.may_send()
+            && let Some(ticket) = self.requests.pop_first()
+        {
+            match self.put(&mut frame, ticket, requests) {
+                Fit::In => {}
+                Fit::Never => oversized.push(Oversized::Request(ticket)),
+                Fit::Next => {
+                    self.requests.insert(ticket);
                     break;
                 }
-                Fit::Never => oversized.push(match queued {
-                    Queued::Command(numbered) => Oversized::Command(numbered),
-                    Queued::Request(ticket) => Oversized::Request(ticket),
-                }),
             }
         }
         (frame.finish(), oversized)
     }
 
-    fn put(&mut self, frame: &mut FrameBuilder, queued: &Queued, requests: &mut Requests) -> Fit {
-        let ticket = match queued {
-            Queued::Command(numbered) => return frame.add(numbered),
-            Queued::Request(ticket) => *ticket,
-        };
+    fn put(&mut self, frame: &mut FrameBuilder, ticket: Ticket, requests: &mut Requests) -> Fit {
         let id = self.number();
         // A request that has been given up meanwhile is passed over.
         let Some(numbered) = requests.numbered(ticket, id) else { return Fit::In };

@@ -14,6 +14,10 @@ use crate::error::Error;
 /// be published twice.
 const TIMEOUT_MAX: Duration = Duration::from_secs(240);
 
+/// The most requests that are sent and not answered. After a long absence much may wait, and a
+/// server takes only so many commands at once.
+const UNANSWERED: usize = 64;
+
 /// Waiting requests, bounded in number and bytes.
 #[derive(Debug)]
 pub struct Requests {
@@ -25,6 +29,8 @@ pub struct Requests {
     limit: usize,
     bytes_limit: usize,
     timeout: Duration,
+    /// The server wants nothing before this time.
+    held_until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -45,6 +51,7 @@ impl Requests {
             limit,
             bytes_limit,
             timeout: timeout.min(TIMEOUT_MAX),
+            held_until: None,
         }
     }
 
@@ -71,6 +78,25 @@ impl Requests {
         self.sent.insert(id, ticket);
     }
 
+    /// Whether one more may be sent now.
+    pub fn may_send(&self) -> bool {
+        self.sent.len() < UNANSWERED && self.held_until.is_none()
+    }
+
+    /// The server was asked number `id` too soon, and takes it after `wait`. The request is to be
+    /// sent again, and none before that.
+    pub fn handle_too_soon(&mut self, now: Now, id: u32, wait: Duration) -> Option<Ticket> {
+        let ticket = self.sent.remove(&id)?;
+        let until = now.instant.after(wait);
+        self.held_until = Some(self.held_until.map_or(until, |held| held.max(until)));
+        self.waiting.contains_key(&ticket).then_some(ticket)
+    }
+
+    /// Time has passed: the server may want more now.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.held_until.take_if(|until| *until <= now.instant);
+    }
+
     /// Number `id` was answered: the request it belongs to waits no more.
     pub fn handle_answered(&mut self, id: u32) -> Option<Ticket> {
         let ticket = self.sent.remove(&id)?;
@@ -87,6 +113,7 @@ impl Requests {
     /// The connection is gone: numbers mean nothing any more, requests stay.
     pub fn handle_lost(&mut self) {
         self.sent.clear();
+        self.held_until = None;
     }
 
     /// All waiting requests, oldest first.
@@ -103,8 +130,10 @@ impl Requests {
         Some(ticket)
     }
 
-    /// When the oldest request's time is over; all have the same time, so it is the first.
+    /// When the oldest request's time is over, or the server may want more.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.waiting.first_key_value().map(|(_, waiting)| waiting.deadline)
+        // All have the same time, so that of the first is over first.
+        let oldest = self.waiting.first_key_value().map(|(_, waiting)| waiting.deadline);
+        oldest.into_iter().chain(self.held_until).min()
     }
 }

@@ -202,3 +202,33 @@ fn what_the_server_begins_is_offered_only_to_who_wants_it() {
         assert_eq!(channels, if take_offered { expected } else { Value::Null });
     }
 }
+
+#[test]
+fn a_command_refused_as_a_whole_counts_for_all_its_channels() {
+    let mut bench = Bench::connected(settings());
+    bench.session.subscribe(channel("a"), from_now()).unwrap();
+    let id = bench.sent()[0]["id"].clone();
+    bench.tell(json!({"id": id, "error": {
+        "code": 1304, "name": "rate_limited", "message": "x", "hint": "", "temporary": true,
+        "after": 350
+    }}));
+    assert!(matches!(&bench.told()[..], [SubscriptionEvent::Error(why)] if why.temporary()));
+    assert_eq!(bench.pass_to_deadline(), Duration::from_millis(350));
+    assert_eq!(bench.sent()[0]["subscribe"], json!([{"channel": "a"}]));
+}
+
+#[test]
+fn an_older_subscription_that_the_server_kept_is_ended_first() {
+    let mut bench = Bench::following("news");
+    bench.session.unsubscribe(&channel("news"));
+    let id = bench.sent()[0]["id"].clone();
+    bench.refuse(&id, Code::RateLimited, None);
+    bench.session.subscribe(channel("news"), from_now()).unwrap();
+    let id = bench.sent()[0]["id"].clone();
+    bench.refuse(&id, Code::AlreadySubscribed, Some("news"));
+    assert_eq!(bench.told(), []);
+    bench.pass_to_deadline();
+    let sent = bench.sent();
+    assert_eq!(sent[0]["unsubscribe"], json!(["news"]));
+    assert_eq!(sent[1]["subscribe"], json!([{"channel": "news"}]));
+}

@@ -200,3 +200,41 @@ fn its_own_end_is_said_and_final() {
         [Output::HangUp, Output::State(State::Disconnected { why: Error::Closed, retry_in: None })]
     );
 }
+
+#[test]
+fn both_wires_say_the_same() {
+    use martlet_core::session::{Answer, Connected, Event};
+    use martlet_protocol::native::proto;
+
+    let mut session = Session::new(Settings { wire: Wire::Proto, ..settings() }, 7);
+    let now = Now::default();
+    session.start(now);
+    session.subscribe(channel("news"), from_now()).unwrap();
+    let dialed = std::iter::from_fn(|| session.poll_output());
+    assert!(dialed.into_iter().any(|output| matches!(output, Output::Dial(_))));
+    let connected = Event::Connected(Box::new(Connected {
+        client: martlet_core::model::ClientId::new(1),
+        session: SessionKey::new(0, 1),
+        user: None,
+        resumed: false,
+        grant: "g1.x".into(),
+        expires: None,
+        ping: Duration::from_secs(25),
+        pong: Duration::from_secs(10),
+        time: UnixMillis(1),
+        frame_bytes: 65_536,
+    }));
+    let mut frame = Vec::new();
+    proto::encode_answer(&Answer { id: 1, event: connected }, &mut frame);
+    session.handle_frame(now, &frame);
+    assert!(
+        std::iter::from_fn(|| session.poll_output())
+            .any(|output| matches!(output, Output::State(State::Connected(_))))
+    );
+    session.ping(now).unwrap();
+    let sent = session.poll_frame().expect("the channel and the ping");
+    let limits = martlet_core::model::Limits::default();
+    let mut commands = Vec::new();
+    proto::decode(&sent, &limits, |command| commands.push(command.unwrap().command)).unwrap();
+    assert!(matches!(&commands[..], [Command::Subscribe(list), Command::Ping] if list.len() == 1));
+}

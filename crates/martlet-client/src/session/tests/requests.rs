@@ -19,7 +19,7 @@ fn a_publication_is_answered_by_its_number() {
     let second = bench.session.publish(bench.now, channel("a"), message("2")).unwrap();
     let sent = bench.sent();
     bench.tell(receipt(&sent[1]["id"], 2));
-    bench.refuse(&sent[0]["id"], Code::RateLimited, Some("a"));
+    bench.refuse(&sent[0]["id"], Code::Internal, Some("a"));
     let replies = bench.replies();
     assert!(
         matches!(&replies[0], (t, Ok(Reply::Published(a))) if *t == second && a.position.offset == 2)
@@ -125,4 +125,45 @@ fn history_presence_and_ping_are_answered() {
     };
     assert_eq!(members[0].user.as_ref().unwrap().as_str(), "ann");
     assert_eq!((page.publications.len(), page.head.offset, page.more), (1, 9, true));
+}
+
+#[test]
+fn after_a_long_absence_not_everything_is_sent_at_once() {
+    let (mut bench, dialed) = Bench::begun(Settings { waiting: 1_000, ..settings() });
+    for i in 0..300 {
+        bench.session.publish(bench.now, channel("a"), message(&i.to_string())).unwrap();
+    }
+    bench.let_in(&dialed);
+    let mut sent = Vec::new();
+    for _ in 0..300 {
+        let more = bench.sent();
+        sent.extend(more);
+        assert!(!bench.session.has_frame(), "a frame that cannot be sent is not announced");
+        let Some(next) = sent.first().map(|command: &Value| command["id"].clone()) else { break };
+        assert!(sent.len() <= 64, "{}", sent.len());
+        sent.remove(0);
+        bench.tell(receipt(&next, 1));
+    }
+    assert_eq!(bench.replies().len(), 300);
+}
+
+#[test]
+fn what_comes_too_soon_is_sent_again_in_order_when_the_server_says() {
+    let mut bench = Bench::connected(settings());
+    for text in ["1", "2", "3"] {
+        bench.session.publish(bench.now, channel("a"), message(text)).unwrap();
+    }
+    let sent = bench.sent();
+    for command in &sent[1..] {
+        bench.tell(json!({"id": command["id"], "error": {
+            "code": 1304, "name": "rate_limited", "message": "x", "hint": "", "temporary": true,
+            "after": 350
+        }}));
+    }
+    bench.session.publish(bench.now, channel("a"), message("4")).unwrap();
+    assert!(!bench.session.has_frame());
+    assert_eq!(bench.replies(), []);
+    assert_eq!(bench.pass_to_deadline(), Duration::from_millis(350));
+    let again: Vec<Value> = bench.sent().iter().map(|c| c["publish"]["data"].clone()).collect();
+    assert_eq!(again, ["2", "3", "4"]);
 }
