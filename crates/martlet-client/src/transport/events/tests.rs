@@ -33,6 +33,12 @@ fn every_line_end_counts_once() {
 }
 
 #[test]
+fn a_line_feed_after_a_carriage_return_is_no_empty_line() {
+    assert_eq!(read(&[b"data: a\r\ndata: b\r\n\r\n"]), [data("a\nb")]);
+    assert_eq!(read(&[b"data: a\r", b"\ndata: b\r\n\r\n"]), [data("a\nb")]);
+}
+
+#[test]
 fn a_line_end_may_be_cut_in_two() {
     assert_eq!(read(&[b"data: a\r", b"\n\r", b"\ndata: b\n\n"]), [data("a"), data("b")]);
 }
