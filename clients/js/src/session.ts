@@ -7,6 +7,7 @@
  */
 
 import { Backoff } from "./backoff.js";
+import { checkChannel } from "./channel.js";
 import { codes } from "./codes.js";
 import { MartletError, refusal } from "./error.js";
 import type { Position } from "./model.js";
@@ -51,8 +52,6 @@ export interface Ending {
 const STABLE = 5_000;
 /** How long a connection may take to prove that it lives, when there is reason to doubt. */
 const PATIENCE = 3_000;
-/** About how many bytes of subscriptions go into one command, well below any server's limit. */
-const SUBSCRIBE_BYTES = 24 * 1024;
 
 type Phase = "off" | "token" | "dialing" | "live" | "waiting";
 
@@ -113,6 +112,7 @@ export class Session {
     if (this.#closed) {
       throw refusal("closed", undefined, channel);
     }
+    checkChannel(channel);
     if (this.#places.has(channel)) {
       throw refusal("already_subscribed", undefined, channel);
     }
@@ -219,7 +219,12 @@ export class Session {
     if (this.#phase !== "dialing") {
       return;
     }
-    if (this.#identity.handleRefused(refused.code) || refused.temporary === true) {
+    const { code, temporary = false } = refused;
+    const concernsIdentity = code >= 1100 && code <= 1199;
+    const again = concernsIdentity
+      ? this.#identity.handleRefused(code)
+      : this.#places.separate(this.#connectId);
+    if (again || temporary) {
       this.#lose(now, refused);
     } else {
       this.#outbox.put({ do: "complain", error: new MartletError(refused) });
@@ -329,7 +334,7 @@ export class Session {
   }
 
   #handleError(now: number, id: number, refused: Refused): void {
-    if (this.#places.handleRefused(now, id, refused)) {
+    if (this.#phase === "live" && this.#places.handleRefused(now, id, refused)) {
       return;
     }
     if (id !== 0 && id === this.#connectId) {
@@ -338,6 +343,8 @@ export class Session {
       this.#refreshId = 0;
       this.#identity.handleFetchFailed(now, this.#tokenBackoff.next(this.#options.random()));
       this.#outbox.put({ do: "complain", error: new MartletError(refused) });
+    } else if (id === 0 && refused.code === codes.not_subscribed) {
+      // The server ended the subscription just before the application did.
     } else if (!this.#asks.settle(id, new MartletError(refused))) {
       this.#outbox.put({ do: "complain", error: new MartletError(refused) });
     }
@@ -407,7 +414,7 @@ export class Session {
   #askSubscriptions(now: number): void {
     while (this.#places.changed) {
       const id = this.#outbox.nextId();
-      const body = this.#places.ask(now, id, this.#identity.hasGrant, SUBSCRIBE_BYTES);
+      const body = this.#places.ask(now, id, this.#identity.hasGrant);
       if (body.length > 0) {
         this.#outbox.send({ id, name: "subscribe", body });
       }
@@ -440,7 +447,7 @@ export class Session {
     this.#connectId = this.#outbox.nextId();
     const { agent } = this.#options;
     const { hasGrant, credentials } = this.#identity;
-    const places = this.#places.ask(now, this.#connectId, hasGrant, SUBSCRIBE_BYTES);
+    const places = this.#places.askInConnect(now, this.#connectId, hasGrant);
     const subscribe = places.length === 0 ? {} : { subscribe: places };
     const body = { ...credentials, agent, ...subscribe };
     this.#outbox.put({ do: "dial", commands: [{ id: this.#connectId, name: "connect", body }] });

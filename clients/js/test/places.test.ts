@@ -168,3 +168,35 @@ test("joins and leaves are told", () => {
     ["join", "leave"],
   );
 });
+
+test("what is refused together is asked for one by one", () => {
+  const world = new World();
+  for (const channel of ["news", "b", "c"]) {
+    world.session.subscribe(channel, { fetches: false });
+  }
+  world.session.connect(world.now);
+  world.settle();
+  const many = { code: 1210, name: "too_many_channels", message: "" };
+  world.event("error", many, world.command("connect").id);
+  assert.notEqual(world.state().retryIn, undefined);
+  world.advance(1_000);
+  assert.equal(world.accept().body.subscribe, undefined);
+  world.settle();
+  const sent = world.commands();
+  assert.deepEqual(
+    sent.map(({ body }) => body),
+    [[{ channel: "news" }], [{ channel: "b" }], [{ channel: "c" }]],
+  );
+  world.event("error", many, sent[0]?.id);
+  assert.deepEqual(world.told().map(({ name }) => name), ["error", "unsubscribed"]);
+  world.event("subscribed", subscribed(1, { channel: "b" }), sent[1]?.id);
+  assert.deepEqual(world.told("b").map(({ name }) => name), ["subscribed"]);
+});
+
+test("names that are no channel's are refused before they can spoil a list", () => {
+  const { session } = new World();
+  for (const name of ["", "a b", "a\n", "\u200bx", "\ud800", "\u2029", "x".repeat(256)]) {
+    assert.throws(() => session.subscribe(name, { fetches: false }), /not a channel name/);
+  }
+  session.subscribe("room:Zürich/1.ü~😀", { fetches: false });
+});

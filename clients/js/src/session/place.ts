@@ -38,6 +38,8 @@ export class Place {
   asked = 0;
   /** Whether the stream flows. */
   live = false;
+  /** Whether it is asked for by itself, because together with others it was refused. */
+  alone = false;
   /** When to subscribe again after a refusal that may pass. */
   retryAt = Infinity;
   /** When to fetch the next token of this channel. */
@@ -72,6 +74,7 @@ export class Place {
     this.position = { epoch, offset };
     this.asked = 0;
     this.live = true;
+    this.alone = false;
     this.admitted = true;
     this.fresh = false;
     this.retryAt = Infinity;

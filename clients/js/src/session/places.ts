@@ -19,6 +19,9 @@ const TOKEN_REFUSED = new Set<number>([
   codes.subscribe_denied,
 ]);
 
+/** About how many bytes of subscriptions go into one command, well below any server's limit. */
+const SUBSCRIBE_BYTES = 24 * 1024;
+
 /** The client's places, by channel, in the order the application named them. */
 export class Places {
   readonly #places = new Map<string, Place>();
@@ -87,26 +90,52 @@ export class Places {
   }
 
   /**
-   * The subscriptions that can be asked for now, marked as asked by the command `id`. Those that
-   * need a token first have it fetched. `room` is how many bytes they may take, about.
+   * The subscriptions that can be asked for in one command, marked as asked by its number `id`.
+   * Those that need a token first have it fetched. `changed` says whether there are more.
    */
-  ask(now: number, id: number, withGrant: boolean, room: number): Subscribe[] {
-    const asked: Subscribe[] = [];
+  ask(now: number, id: number, withGrant: boolean): Subscribe[] {
     this.changed = false;
-    for (const place of this.#places.values()) {
-      if (!this.#due(now, place, withGrant)) {
-        continue;
-      }
-      const start = place.start;
-      room -= sizeOf(start);
-      if (room < 0 && asked.length > 0) {
+    const due = [...this.#places.values()].filter((place) => this.#due(now, place, withGrant));
+    const [first] = due;
+    if (first?.alone === true) {
+      this.changed = due.length > 1;
+      return [askedBy(id, first)];
+    }
+    return this.#askTogether(id, due);
+  }
+
+  /** The same for `connect`, which must not fail for one channel's sake. */
+  askInConnect(now: number, id: number, withGrant: boolean): Subscribe[] {
+    const due = [...this.#places.values()].filter((place) => this.#due(now, place, withGrant));
+    return this.#askTogether(id, due);
+  }
+
+  #askTogether(id: number, due: Place[]): Subscribe[] {
+    const asked: Subscribe[] = [];
+    let room = SUBSCRIBE_BYTES;
+    for (const place of due) {
+      room -= sizeOf(place.start);
+      if (place.alone || (room < 0 && asked.length > 0)) {
         this.changed = true;
-        break;
+      } else {
+        asked.push(askedBy(id, place));
       }
-      place.asked = id;
-      asked.push(start);
     }
     return asked;
+  }
+
+  /**
+   * The command `id` was refused as a whole, perhaps for one channel's sake: each of its channels
+   * is asked for by itself from now on. Returns whether that is something new to try.
+   */
+  separate(id: number): boolean {
+    const asked = [...this.#places.values()].filter((place) => place.asked === id && !place.alone);
+    for (const place of asked) {
+      place.asked = 0;
+      place.alone = true;
+    }
+    this.changed = true;
+    return asked.length > 0;
   }
 
   #due(now: number, place: Place, withGrant: boolean): boolean {
@@ -268,9 +297,9 @@ export class Places {
 
   /** Something about a channel was refused. Returns whether it concerned a place. */
   handleRefused(now: number, id: number, refused: Refused): boolean {
-    const place = refused.channel === undefined ? undefined : this.#places.get(refused.channel);
+    const place = this.#concerned(id, refused.channel);
     if (place === undefined || id === 0) {
-      return false;
+      return id !== 0 && this.separate(id);
     }
     if (place.refreshing === id) {
       place.refreshing = 0;
@@ -283,6 +312,15 @@ export class Places {
       return true;
     }
     return false;
+  }
+
+  /** The place that is meant; without a channel's name, the only one that was asked for. */
+  #concerned(id: number, channel: string | undefined): Place | undefined {
+    if (channel !== undefined) {
+      return this.#places.get(channel);
+    }
+    const concerned = [...this.#places.values()].filter((place) => place.asked === id);
+    return concerned.length === 1 ? concerned[0] : undefined;
   }
 
   #handleRefreshRefused(now: number, place: Place, refused: Refused): void {
@@ -353,6 +391,11 @@ export class Places {
     }
     return deadline;
   }
+}
+
+function askedBy(id: number, place: Place): Subscribe {
+  place.asked = id;
+  return place.start;
 }
 
 /** At least what a codec will need for it: every character may take several bytes. */

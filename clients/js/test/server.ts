@@ -1,0 +1,167 @@
+/**
+ * The test double's doors: WebSocket, SSE with its uplink, and files of a page. Binds to a free
+ * port of the loopback address.
+ */
+
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+  type ServerResponse,
+} from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { extname, join } from "node:path";
+import { text } from "node:stream/consumers";
+
+import { WebSocketServer, type WebSocket } from "ws";
+
+import { Hub, type Down, type Peer } from "./hub.js";
+
+const TYPES: Record<string, string> = {
+  ".html": "text/html; charset=utf-8",
+  ".css": "text/css",
+  ".js": "text/javascript",
+};
+
+/** What a double can be made to do wrong. */
+export interface Faults {
+  /** Answers WebSocket upgrades with this status. */
+  refuseWebSocket?: number;
+  /** Takes WebSocket connections and never answers the upgrade. */
+  stallWebSocket?: boolean;
+  /** Answers event streams with this status and body. */
+  refuseSse?: { status: number; body: string };
+}
+
+/** A running double. */
+export class Server {
+  readonly hub = new Hub();
+  faults: Faults = {};
+  /** The largest piece in which an event stream is written; small ones split characters. */
+  pieces = Infinity;
+  /** Bodies of the requests of the uplink, in order. */
+  readonly sends: string[] = [];
+  readonly #http: HttpServer;
+  readonly #sockets = new Set<Socket>();
+  readonly #webSockets = new WebSocketServer({ noServer: true, handleProtocols: () => SUBPROTOCOL });
+  readonly #root: string | undefined;
+
+  private constructor(root: string | undefined) {
+    this.#root = root;
+    this.#http = createServer((request, response) => void this.#request(request, response));
+    this.#http.on("connection", (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+    });
+    this.#http.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) =>
+      this.#upgrade(request, socket, head),
+    );
+  }
+
+  /** Starts one; `root` is a directory of files to show. */
+  static async start(root?: string): Promise<Server> {
+    const server = new Server(root);
+    server.#http.listen(0, "127.0.0.1");
+    await once(server.#http, "listening");
+    return server;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#http.address() as AddressInfo).port}`;
+  }
+
+  /** Stops it and everything that is connected to it. */
+  async stop(): Promise<void> {
+    const closed = once(this.#http, "close");
+    this.#http.close();
+    this.#sockets.forEach((socket) => socket.destroy());
+    await closed;
+  }
+
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    if (this.faults.stallWebSocket === true) {
+      return;
+    }
+    if (this.faults.refuseWebSocket !== undefined) {
+      socket.end(`HTTP/1.1 ${this.faults.refuseWebSocket} No\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
+    this.#webSockets.handleUpgrade(request, socket, head, (open) => this.#webSocket(open));
+  }
+
+  #webSocket(socket: WebSocket): void {
+    let peer: Peer | undefined;
+    const down: Down = {
+      send: (event) => socket.send(JSON.stringify(event)),
+      end: () => socket.close(),
+      cut: () => socket.terminate(),
+    };
+    socket.on("message", (frame: Buffer) => (peer = this.hub.take(frame.toString(), down, peer)));
+    socket.on("close", () => peer && this.hub.detach(peer, down));
+  }
+
+  async #request(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, searchParams } = new URL(request.url ?? "/", this.url);
+    const body = await text(request).catch(() => "");
+    if (pathname === "/v1/sse") {
+      this.#stream(body, response);
+    } else if (pathname === "/v1/send") {
+      this.#send(searchParams.get("session") ?? "", body, response);
+    } else {
+      await this.#file(pathname, response);
+    }
+  }
+
+  #stream(first: string, response: ServerResponse): void {
+    if (this.faults.refuseSse !== undefined) {
+      response.writeHead(this.faults.refuseSse.status).end(this.faults.refuseSse.body);
+      return;
+    }
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write(": martlet\n\n");
+    const down: Down = {
+      send: (event) => this.#write(response, `data: ${JSON.stringify(event)}\n\n`),
+      end: () => response.end(),
+      cut: () => response.destroy(),
+    };
+    const peer = this.hub.take(first, down);
+    response.on("close", () => peer && this.hub.detach(peer, down));
+  }
+
+  #write(response: ServerResponse, event: string): void {
+    const bytes = Buffer.from(event);
+    for (let at = 0; at < bytes.length; at += this.pieces) {
+      response.write(bytes.subarray(at, Math.min(bytes.length, at + this.pieces)));
+      if (this.pieces === Infinity) {
+        return;
+      }
+    }
+  }
+
+  #send(session: string, body: string, response: ServerResponse): void {
+    const peer = this.hub.peers.get(session);
+    this.sends.push(body);
+    if (peer?.down === undefined) {
+      const error = { code: 1009, name: "unknown_session", message: "There is no such session." };
+      response.writeHead(404).end(JSON.stringify(error));
+      return;
+    }
+    response.writeHead(204).end();
+    this.hub.take(body, peer.down, peer);
+  }
+
+  async #file(pathname: string, response: ServerResponse): Promise<void> {
+    const name = pathname === "/" ? "index.html" : pathname.slice(1);
+    if (this.#root === undefined || !/^[a-z]+\.[a-z]+$/.test(name)) {
+      response.writeHead(404).end();
+      return;
+    }
+    const type = TYPES[extname(name)] ?? "text/plain";
+    response.writeHead(200, { "content-type": type });
+    response.end(await readFile(join(this.#root, name)));
+  }
+}
+
+const SUBPROTOCOL = "martlet.v1.json";
