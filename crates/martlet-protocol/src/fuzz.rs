@@ -1,6 +1,9 @@
 //! Every decoder, as one function of bytes: what fuzzers and random tests call. They return
 //! nothing; what they test is that nothing panics and nothing grows past its limit.
 
+#[cfg(test)]
+mod tests;
+
 use martlet_core::model::{Cursor, Limits, UnixMillis};
 
 use crate::{native, plain, vectors};

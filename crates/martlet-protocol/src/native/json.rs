@@ -15,8 +15,8 @@ mod write;
 
 pub use answer::encode_answer;
 pub use ask::encode_command;
-pub use command::{decode, decode_draft};
-pub use heard::decode_answer;
+pub use command::{COMMANDS, decode, decode_draft};
+pub use heard::{EVENTS, decode_answer};
 pub use publication::{encode_join, encode_leave, encode_publication};
 
 pub(crate) use publication::{

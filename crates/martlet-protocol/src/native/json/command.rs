@@ -15,20 +15,22 @@ use crate::native::check::{self, malformed};
 use crate::{FrameError, Refused};
 
 /// The names of the commands.
+pub const COMMANDS: &[&str] = &[
+    "connect",
+    "subscribe",
+    "unsubscribe",
+    "publish",
+    "history",
+    "presence",
+    "ping",
+    "pong",
+    "refresh",
+];
+
 pub(super) struct Commands;
 
 impl Words for Commands {
-    const ALL: &'static [&'static str] = &[
-        "connect",
-        "subscribe",
-        "unsubscribe",
-        "publish",
-        "history",
-        "presence",
-        "ping",
-        "pong",
-        "refresh",
-    ];
+    const ALL: &'static [&'static str] = COMMANDS;
 }
 
 /// Reads a frame of commands, in order, into `sink`.
@@ -297,6 +299,9 @@ fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Refused> {
     serde_json::from_str(raw.get()).map_err(unreadable)
 }
 
+/// The reader's words without the line and column, which count from the value's beginning and
+/// would mislead.
 fn unreadable(error: serde_json::Error) -> Refused {
-    malformed(error.to_string())
+    let text = error.to_string();
+    malformed(text.split(" at line ").next().unwrap_or(&text))
 }

@@ -15,28 +15,31 @@ use super::command::object;
 use super::envelope::{self, Id, Word, Words};
 use crate::FrameError;
 
+/// The names of the events.
+pub const EVENTS: &[&str] = &[
+    "connected",
+    "subscribed",
+    "unsubscribed",
+    "published",
+    "publication",
+    "history",
+    "presence",
+    "join",
+    "leave",
+    "gap",
+    "lagged",
+    "ping",
+    "pong",
+    "refreshed",
+    "grant",
+    "error",
+    "close",
+];
+
 struct Events;
 
 impl Words for Events {
-    const ALL: &'static [&'static str] = &[
-        "connected",
-        "subscribed",
-        "unsubscribed",
-        "published",
-        "publication",
-        "history",
-        "presence",
-        "join",
-        "leave",
-        "gap",
-        "lagged",
-        "ping",
-        "pong",
-        "refreshed",
-        "grant",
-        "error",
-        "close",
-    ];
+    const ALL: &'static [&'static str] = EVENTS;
 }
 
 /// Reads a frame of events, in order, into `sink`. Events of a newer server that are not known
