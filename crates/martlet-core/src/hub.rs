@@ -6,5 +6,5 @@ mod log;
 mod shard;
 mod tail;
 
-pub use lane::{Lane, LaneLimits, LaneOutput, ReaderKey, Visit, Wire, Wires};
+pub use lane::{Lane, LaneLimits, LaneOutput, PAGE_PUBLICATIONS, ReaderKey, Visit, Wire, Wires};
 pub use shard::{Delivery, LaneId, ReplyTo, Shard, ShardOutput, ShardStats};

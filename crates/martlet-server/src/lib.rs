@@ -5,3 +5,15 @@
 pub mod config;
 pub mod identity;
 pub mod keys;
+pub mod node;
+
+mod api;
+mod clock;
+mod connection;
+mod doors;
+mod mail;
+mod random;
+mod rates;
+mod revoked;
+mod wire;
+mod worker;

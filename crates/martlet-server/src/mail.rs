@@ -33,8 +33,10 @@ pub enum Mail {
     Control(Control, oneshot::Sender<usize>),
     /// Say how things are.
     Stats(oneshot::Sender<WorkerStats>),
-    /// End all sessions and then the worker.
-    Stop,
+    /// End all sessions; answer when the last has gone.
+    Stop(oneshot::Sender<()>),
+    /// End the worker.
+    Exit,
 }
 
 /// Something done to sessions from outside.
@@ -148,6 +150,11 @@ impl Post {
     /// The worker whose shard owns `channel`.
     pub fn owner(&self, channel: &ChannelName) -> LaneId {
         self.mailboxes.owner(channel)
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.mailboxes.len()
     }
 
     /// Puts something in.

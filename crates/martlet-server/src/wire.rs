@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use martlet_core::hub::{Wire, Wires};
-use martlet_core::model::{ChannelName, Close, Cursor, Publication};
+use martlet_core::model::{ChannelName, Cursor, Publication};
 use martlet_core::session::{Answer, Event, Member};
 use martlet_protocol::native::{json, proto};
 use martlet_protocol::plain::{PlainEvent, publication_id};
@@ -68,11 +68,13 @@ impl WireKind {
         }
     }
 
-    fn native(self) -> bool {
+    /// Whether it speaks martlet's own protocol.
+    pub fn native(self) -> bool {
         matches!(self.grammar, Grammar::Json | Grammar::Proto)
     }
 
-    fn web_socket(self) -> bool {
+    /// Whether it is carried by WebSocket.
+    pub fn web_socket(self) -> bool {
         matches!(self.carrier, Carrier::WebSocket | Carrier::Deflated)
     }
 
@@ -103,6 +105,11 @@ impl Encoders {
 
     /// One event for one client, as a frame; empty if the wire has no words for it.
     pub fn answer(&mut self, kind: WireKind, answer: &Answer) -> Bytes {
+        self.answer_at(kind, answer, &Cursor::default())
+    }
+
+    /// The same for an event that moves the reader's place: a plain stream says its cursor.
+    pub fn answer_at(&mut self, kind: WireKind, answer: &Answer, cursor: &Cursor) -> Bytes {
         let mut out = Vec::new();
         match (kind.grammar, &answer.event) {
             (_, Event::Ping) if !kind.web_socket() => self.comment(kind, "", &mut out),
@@ -114,7 +121,8 @@ impl Encoders {
             }),
             (Grammar::Plain | Grammar::Envelope, event) => {
                 let envelope = kind.grammar == Grammar::Envelope;
-                if let Some(event) = PlainEvent::of(event, envelope) {
+                if let Some(mut event) = PlainEvent::of(event, envelope) {
+                    event.id = cursor.iter().next().map(|_| cursor.to_string());
                     self.plain(kind, &event, false, &mut out);
                 }
             }
@@ -143,12 +151,11 @@ impl Encoders {
     }
 
     /// What ends the connection after the last event.
-    pub fn end(&mut self, kind: WireKind, close: &Close) -> Bytes {
+    pub fn end(&mut self, kind: WireKind, code: u16, reason: &str) -> Bytes {
         let mut out = Vec::new();
         match kind.carrier {
             Carrier::WebSocket | Carrier::Deflated => {
-                let code = close.code.number();
-                encoder::write_close(&mut out, Some(code), close.code.message());
+                encoder::write_close(&mut out, Some(code), reason);
             }
             Carrier::Chunked => out.extend_from_slice(LAST_CHUNK),
             Carrier::Raw => {}

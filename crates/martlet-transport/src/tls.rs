@@ -43,8 +43,8 @@ pub enum TlsFault {
 /// A certificate and its key in two files, and the configuration that uses them.
 #[derive(Debug)]
 pub struct Tls {
-    certificate: PathBuf,
-    key: PathBuf,
+    /// The certificate and the key; `None` if they were made for this process.
+    files: Option<(PathBuf, PathBuf)>,
     current: Arc<Current>,
     config: Arc<ServerConfig>,
 }
@@ -56,7 +56,22 @@ impl Tls {
         let first = read_files(certificate, key, &provider)?;
         let current = Arc::new(Current(RwLock::new(Arc::new(first))));
         let config = server_config(current.clone(), provider)?;
-        Ok(Self { certificate: certificate.into(), key: key.into(), current, config })
+        let files = Some((certificate.into(), key.into()));
+        Ok(Self { files, current, config })
+    }
+
+    /// The same with a certificate that was made for this process.
+    pub fn development(made: &DevelopmentCertificate) -> Result<Self, TlsFault> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let fault = |what| move |error| TlsFault::File { path: "development".into(), what, error };
+        let certificate = CertificateDer::from_pem_slice(made.cert_pem.as_bytes());
+        let chain = vec![certificate.map_err(fault("certificate"))?];
+        let key = PrivateKeyDer::from_pem_slice(made.key_pem.as_bytes());
+        let key = key.map_err(fault("private key"))?;
+        let certified = CertifiedKey::from_der(chain, key, &provider)?;
+        let current = Arc::new(Current(RwLock::new(Arc::new(certified))));
+        let config = server_config(current.clone(), provider)?;
+        Ok(Self { files: None, current, config })
     }
 
     /// The configuration, which follows every reload.
@@ -67,8 +82,9 @@ impl Tls {
     /// Reads the files again. New connections get the new certificate; if there is anything wrong
     /// with it, they go on getting the old one.
     pub fn reload(&self) -> Result<(), TlsFault> {
+        let Some((certificate, key)) = &self.files else { return Ok(()) };
         let provider = self.config.crypto_provider();
-        let new = Arc::new(read_files(&self.certificate, &self.key, provider)?);
+        let new = Arc::new(read_files(certificate, key, provider)?);
         *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())
     }

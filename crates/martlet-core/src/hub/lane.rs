@@ -257,6 +257,9 @@ impl Lane {
     /// Owes a reader a frame of its own, in order with the rest.
     pub fn push(&mut self, key: ReaderKey, frame: Bytes) -> Result<(), Overfull> {
         let Some(reader) = self.readers.get_mut(key.0 as usize) else { return Ok(()) };
+        if frame.is_empty() {
+            return Ok(());
+        }
         reader.owed_bytes += frame.len();
         let overfull = reader.owed_bytes > self.limits.owed_bytes;
         reader.owed.push_back(frame);
@@ -291,6 +294,18 @@ impl Lane {
         }
     }
 
+    /// Nothing is to be written to a reader until [`Lane::unblock`].
+    pub fn block(&mut self, key: ReaderKey) {
+        self.readers.get_mut(key.0 as usize).into_iter().for_each(|reader| reader.blocked = true);
+    }
+
+    /// Changes the wire of a reader that follows nothing yet. Says whether it did.
+    pub fn set_wire(&mut self, key: ReaderKey, wire: Wire) -> bool {
+        let reader = self.readers.get_mut(key.0 as usize);
+        let new = reader.filter(|r| r.places.iter().all(|place| place.state == State::Free));
+        new.map(|reader| reader.wire = wire).is_some()
+    }
+
     /// A reader that took no more takes bytes again.
     pub fn unblock(&mut self, key: ReaderKey) {
         let Some(reader) = self.readers.get_mut(key.0 as usize) else { return };
@@ -301,8 +316,9 @@ impl Lane {
     /// The next reader to visit.
     pub fn poll_marked(&mut self) -> Option<ReaderKey> {
         while let Some(key) = self.marked.pop_front() {
-            if let Some(reader) = self.readers.get_mut(key as usize) {
-                reader.marked = false;
+            let Some(reader) = self.readers.get_mut(key as usize) else { continue };
+            reader.marked = false;
+            if !reader.blocked {
                 return Some(ReaderKey(key));
             }
         }
@@ -312,6 +328,11 @@ impl Lane {
     /// What it wants done.
     pub fn poll_output(&mut self) -> Option<LaneOutput> {
         self.outputs.pop_front()
+    }
+
+    /// Whether it wants something done.
+    pub fn any_output(&self) -> bool {
+        !self.outputs.is_empty()
     }
 
     /// Whether some reader is marked.
@@ -331,6 +352,21 @@ impl Lane {
             .is_some_and(|reader| !reader.rest.is_empty() || !reader.owed.is_empty())
     }
 
+    /// How many bytes of its own the reader is owed.
+    pub fn owed_bytes(&self, key: ReaderKey) -> usize {
+        self.readers.get(key.0 as usize).map_or(0, |r| r.owed_bytes + r.rest.len())
+    }
+
+    /// How many readers there are.
+    pub fn readers(&self) -> usize {
+        self.readers.len()
+    }
+
+    /// How many channels are read here.
+    pub fn channels(&self) -> usize {
+        self.streams.len()
+    }
+
     /// The position of the last publication written to the reader, in each of its channels.
     pub fn cursor(&self, key: ReaderKey) -> Cursor {
         let places = self.readers.get(key.0 as usize).map_or(&[][..], |reader| &reader.places);
@@ -348,8 +384,9 @@ impl Lane {
         (stream.name.clone(), Position { epoch: stream.head.epoch, offset })
     }
 
-    /// Appends a frame to every log of the channel that somebody reads live, and marks those who
-    /// had everything before.
+    /// Appends a frame to every log of the channel, and marks those who had everything before.
+    /// Those who are behind will want it too: what the log has they need not read from the store,
+    /// which may not keep it.
     fn append<W: Wires>(
         &mut self,
         channel: &ChannelName,
@@ -365,9 +402,7 @@ impl Lane {
         let offset = stream.head.offset;
         let mut woken = std::mem::take(&mut stream.woken);
         for log in &mut stream.logs {
-            if !log.has_live() {
-                log.frames.jump(offset);
-            } else if log.frames.append(offset, |out| encode(wires, log.wire, out)) {
+            if log.frames.append(offset, |out| encode(wires, log.wire, out)) {
                 log.wake(&mut woken);
                 log.frames.trim(self.limits.log_frames, self.limits.log_bytes);
             }

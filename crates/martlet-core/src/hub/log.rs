@@ -54,6 +54,11 @@ impl Log {
         self.first + self.frames.len() as u64
     }
 
+    /// The channel's offset before the first frame: who has less cannot read on from here.
+    pub fn before(&self) -> Offset {
+        self.before
+    }
+
     /// The number of frames.
     pub fn len(&self) -> usize {
         self.frames.len()

@@ -261,7 +261,13 @@ impl Shard {
                 self.followed(
                     to,
                     &name,
-                    Followed { begin: at, head: at, gap: None, recovered: false },
+                    Followed {
+                        channel: name.clone(),
+                        begin: at,
+                        head: at,
+                        gap: None,
+                        recovered: false,
+                    },
                 );
                 Ok(())
             }

@@ -37,6 +37,8 @@ pub struct Rules {
     pub namespaces: Arc<Namespaces>,
     /// The limits.
     pub limits: Limits,
+    /// Whether a client may connect without a token.
+    pub anonymous: bool,
     /// How long the server is silent before it pings.
     pub ping: Duration,
     /// How long it then waits.
@@ -227,6 +229,12 @@ impl Session {
     /// Refuses what could not even be read as a command.
     pub fn refuse(&mut self, id: u32, channel: Option<ChannelName>, refusal: Refusal) {
         self.tell(id, Event::Refused { channel, refusal });
+    }
+
+    /// The client goes for good, and says so.
+    pub fn leave(&mut self) {
+        self.leave_all(false);
+        self.stage = Stage::Ended;
     }
 
     /// Ends the connection, and the session with it.

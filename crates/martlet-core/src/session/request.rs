@@ -80,6 +80,23 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// The channel it is about; `None` for one about all channels.
+    pub fn channel(&self) -> Option<&ChannelName> {
+        match self {
+            Self::Publish(draft) => Some(&draft.channel),
+            Self::Channels { .. } => None,
+            Self::Follow { channel, .. }
+            | Self::Unfollow { channel }
+            | Self::Read { channel, .. }
+            | Self::Load { channel, .. }
+            | Self::Enter { channel, .. }
+            | Self::Exit { channel, .. }
+            | Self::Members { channel, .. } => Some(channel),
+        }
+    }
+}
+
 /// What the shard answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
@@ -107,6 +124,8 @@ pub enum Reply {
 /// A channel is followed: where the reader begins, and where the stream is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Followed {
+    /// The channel.
+    pub channel: ChannelName,
     /// The reader's stream begins after this position.
     pub begin: Position,
     /// The deliveries that the lane will get begin after this one.

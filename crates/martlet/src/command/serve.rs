@@ -1,6 +1,10 @@
 //! `martlet serve`: reads the configuration, starts logging, and runs the server.
 
+use std::time::Duration;
+
 use martlet_server::config::Settings;
+use martlet_server::node::{Node, StartError};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::configuration::ConfigurationArguments;
 use crate::failure::Failure;
@@ -34,6 +38,66 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     serve(settings)
 }
 
-fn serve(_settings: Settings) -> Result<(), Failure> {
-    Err(Failure::failed("the server is not in this build yet"))
+/// How long clients get to go once the server is told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+fn serve(settings: Settings) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    runtime.block_on(async {
+        let node = Node::start(&settings).map_err(unstarted)?;
+        for address in node.addresses() {
+            let scheme = if node.encrypted() { "https" } else { "http" };
+            tracing::info!("listening on {scheme}://{address}");
+        }
+        until_told_to_stop(&node).await?;
+        tracing::info!("stopping: clients are told when to come back");
+        tokio::select! {
+            left = node.stop(GRACE) => match left {
+                0 => tracing::info!("stopped; every client has gone"),
+                left => tracing::warn!(left, "stopped; some clients had not gone"),
+            },
+            () = told_again() => tracing::warn!("stopped at once"),
+        }
+        Ok(())
+    })
+}
+
+fn unstarted(error: StartError) -> Failure {
+    let failure = Failure::failed(&error);
+    match error {
+        StartError::Listen { .. } => failure.hint("choose another address with --listen"),
+        _ => failure,
+    }
+}
+
+/// Waits for SIGTERM or SIGINT. SIGHUP reads the certificate again.
+async fn until_told_to_stop(node: &Node) -> Result<(), Failure> {
+    let unheard = |error| Failure::failed(format!("cannot listen to signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(unheard)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(unheard)?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => match node.reload_certificate() {
+                Ok(()) => tracing::info!("the certificate was read again"),
+                Err(error) => tracing::error!(%error, "the old certificate stays"),
+            },
+        }
+    }
+}
+
+/// Waits for a second signal.
+async fn told_again() {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    if let (Ok(mut terminate), Ok(mut interrupt)) = signals {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    } else {
+        std::future::pending().await
+    }
 }

@@ -19,16 +19,26 @@ impl Lane {
         let stream = &mut self.streams[key as usize];
         let head = stream.head;
         let current = page.extent.head.epoch == head.epoch;
-        let mut waiting = Vec::new();
+        let mut woken = Vec::new();
         for log in &mut stream.logs {
             log.loading.retain(|loading| *loading != after);
             if current && !log.waiting.is_empty() {
                 fill(log, after, page, head.offset, wires);
             }
-            waiting.append(&mut log.waiting);
+            let lost = (page.extent.first - 1).min(log.frames.before());
+            let lost = if current { lost } else { 0 };
+            // A page with nothing for whoever asked for it comes from a store that has yet to
+            // hear what this lane knows. Asking again at once would ask without end.
+            let waiting = std::mem::take(&mut log.waiting);
+            let stuck = |place: &PlaceRef| {
+                waiting_place(&mut self.readers, *place, key)
+                    .is_some_and(|p| p.offset == after && lost <= after && !log.goes_on(after))
+            };
+            let (stay, go): (Vec<_>, Vec<_>) = waiting.into_iter().partition(stuck);
+            log.waiting = stay;
+            woken.extend(go.into_iter().map(|place| (place, lost)));
         }
-        let lost = current.then(|| (page.extent.first - 1).min(head.offset));
-        for place in waiting {
+        for (place, lost) in woken {
             self.wake_waiting(place, key, lost, page.extent.kept);
         }
     }
@@ -50,29 +60,22 @@ impl Lane {
             let logs = self.streams[key].logs.iter_mut().filter(|log| stuck(log));
             let waiting: Vec<PlaceRef> =
                 logs.flat_map(|log| std::mem::take(&mut log.waiting)).collect();
-            waiting.into_iter().for_each(|place| self.wake_waiting(place, key as u32, None, true));
+            waiting.into_iter().for_each(|place| self.wake_waiting(place, key as u32, 0, true));
         }
     }
 
     /// A waiting reader goes on, over what is lost if it has not had it.
-    fn wake_waiting(&mut self, place: PlaceRef, stream: u32, lost: Option<Offset>, kept: bool) {
-        let Some(entry) = self.waiting_place(place, stream) else { return };
+    fn wake_waiting(&mut self, place: PlaceRef, stream: u32, lost: Offset, kept: bool) {
+        let Some(entry) = waiting_place(&mut self.readers, place, stream) else { return };
         entry.state = State::Behind;
         let offset = entry.offset;
-        if let Some(lost) = lost.filter(|lost| *lost > offset) {
+        if lost > offset {
             entry.offset = lost;
             let reason = if kept { GapReason::Expired } else { GapReason::NotKept };
             let to = Some(lost);
             self.tell_gap(place.reader, stream, offset + 1, to, reason, lost);
         }
         self.pend(place.reader, place.slot);
-    }
-
-    /// The place, if it is still there and still waiting.
-    fn waiting_place(&mut self, place: PlaceRef, stream: u32) -> Option<&mut Place> {
-        let reader = self.readers.get_mut(place.reader as usize)?;
-        let entry = reader.places.get_mut(place.slot as usize)?;
-        (entry.state == State::Waiting && entry.stream == stream).then_some(entry)
     }
 
     fn tell_gap(
@@ -111,7 +114,7 @@ impl Lane {
         }
         for place in places {
             let entry = &mut self.readers[place.reader as usize].places[place.slot as usize];
-            (entry.state, entry.ahead) = (State::Behind, false);
+            (entry.state, entry.ahead) = (State::Behind, same && entry.offset > to.offset);
             let from = entry.offset + 1;
             if !same {
                 entry.offset = to.offset;
@@ -141,6 +144,13 @@ impl Lane {
         }
         None
     }
+}
+
+/// The place, if it is still there and still waiting.
+fn waiting_place(readers: &mut Slab<Reader>, place: PlaceRef, stream: u32) -> Option<&mut Place> {
+    let reader = readers.get_mut(place.reader as usize)?;
+    let entry = reader.places.get_mut(place.slot as usize)?;
+    (entry.state == State::Waiting && entry.stream == stream).then_some(entry)
 }
 
 /// Encodes a page for one wire, up to the head of the log: what comes after comes live.

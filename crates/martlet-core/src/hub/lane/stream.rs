@@ -87,10 +87,6 @@ impl WireLog {
         self.places.is_empty()
     }
 
-    pub fn has_live(&self) -> bool {
-        self.caught_up + self.live_behind > 0
-    }
-
     /// Everyone who reads this log.
     pub fn places(&self) -> &[PlaceRef] {
         &self.places
@@ -163,6 +159,11 @@ impl WireLog {
         })
     }
 
+    /// Whether there is a page or a frame of the log for whoever has everything up to `offset`.
+    pub fn goes_on(&self, offset: Offset) -> bool {
+        self.frames.seq_after(offset).is_some() || self.page_after(offset).is_some()
+    }
+
     /// Whether a page is on its way that will go on from `offset`.
     pub fn will_load(&self, offset: Offset, page: usize) -> bool {
         self.loading.iter().any(|after| *after <= offset && offset < after + page as u64)
@@ -175,9 +176,9 @@ impl WireLog {
         self.pages.push(page);
     }
 
-    /// Lets go of frames and pages that nobody needs any more.
+    /// Lets go of frames that everybody has, and of pages when everybody is in the log.
     fn clear_if_read(&mut self) {
-        if self.live_behind == 0 {
+        if self.caught_up == self.places.len() {
             self.frames.clear();
         }
         if self.caught_up + self.live_behind == self.places.len() {

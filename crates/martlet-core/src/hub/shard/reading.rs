@@ -76,15 +76,29 @@ impl Shard {
             (extent.first, extent.kept) = (extent.head.offset + 1, false);
         }
         let followed = match start {
-            Start::Now => Followed { begin: head, head, gap: None, recovered: false },
+            Start::Now => {
+                Followed { channel: name.clone(), begin: head, head, gap: None, recovered: false }
+            }
             Start::Since(_) => {
                 let position = Position { epoch: extent.head.epoch, offset: page.before };
-                Followed { begin: position, head, gap: None, recovered: false }
+                Followed {
+                    channel: name.clone(),
+                    begin: position,
+                    head,
+                    gap: None,
+                    recovered: false,
+                }
             }
             Start::After(seen) => {
                 let begin = begin(name, seen, extent);
                 let recovered = begin.gap.is_none();
-                Followed { begin: begin.position, head, gap: begin.gap, recovered }
+                Followed {
+                    channel: name.clone(),
+                    begin: begin.position,
+                    head,
+                    gap: begin.gap,
+                    recovered,
+                }
             }
         };
         self.followed(to, name, followed);

@@ -71,6 +71,9 @@ impl Session {
                 Err(error) => return self.turn_away(id, grant_code(error).into()),
             },
             (None, Some(token)) => Some(Question::Token(token.clone())),
+            (None, None) if !self.rules.anonymous => {
+                return self.turn_away(id, Code::TokenMissing.into());
+            }
             (None, None) => None,
         };
         let connect = Box::new(connect);

@@ -1,0 +1,72 @@
+//! The counts of all workers, added up, in the format that Prometheus reads.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use crate::worker::WorkerStats;
+
+/// How things are on each worker.
+#[derive(Debug)]
+struct Workers(Vec<WorkerStats>);
+
+/// Writes the counts.
+pub fn exposition(stats: Vec<WorkerStats>) -> Result<String, fmt::Error> {
+    let mut registry = Registry::with_prefix("martlet");
+    registry.register_collector(Box::new(Workers(stats)));
+    let mut out = String::new();
+    encode(&mut out, &registry)?;
+    Ok(out)
+}
+
+/// A count: its name, what it counts, and where it is found.
+type Count = (&'static str, &'static str, fn(&WorkerStats) -> u64);
+
+const COUNTERS: &[Count] = &[
+    ("connections_opened", "Connections that became sessions", |s| s.counters.opened),
+    ("clients_connected", "Clients let in", |s| s.counters.connected),
+    ("sessions_closed", "Sessions ended by the server", |s| s.counters.closed),
+    ("frames_received", "Frames of clients", |s| s.counters.frames),
+    ("writes", "Calls that wrote to connections", |s| s.counters.writes),
+    ("sent_bytes", "Bytes written to connections", |s| s.counters.bytes_out),
+    ("readers_lagged", "Times a reader fell behind its channel's log", |s| s.counters.lagged),
+    ("readers_cut", "Connections cut because they took no bytes", |s| s.counters.slow),
+    ("publications", "Publications that the store took", |s| s.shard.published),
+    ("publications_repeated", "Publications recognised as repeats", |s| s.shard.duplicates),
+    ("requests_refused", "Requests to channels that were refused", |s| s.shard.refused),
+    ("stream_jumps", "Times the stream of a channel jumped", |s| s.shard.jumps),
+];
+
+const GAUGES: &[Count] = &[
+    ("sessions", "Sessions, with and without a connection", |s| s.sessions as u64),
+    ("connections", "Sessions that a connection carries", |s| s.attached as u64),
+    ("channels", "Channels that are followed or have members", |s| s.shard.channels as u64),
+    ("log_bytes", "Bytes held for readers who are behind", |s| s.log_bytes as u64),
+];
+
+impl Collector for Workers {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        for (name, help, count) in COUNTERS {
+            let metric = ConstCounter::new(self.sum(*count));
+            let to = encoder.encode_descriptor(name, help, None, metric.metric_type())?;
+            metric.encode(to)?;
+        }
+        for (name, help, count) in GAUGES {
+            let metric = ConstGauge::new(self.sum(*count) as i64);
+            let to = encoder.encode_descriptor(name, help, None, metric.metric_type())?;
+            metric.encode(to)?;
+        }
+        Ok(())
+    }
+}
+
+impl Workers {
+    fn sum(&self, count: fn(&WorkerStats) -> u64) -> u64 {
+        self.0.iter().map(count).sum()
+    }
+}

@@ -1,0 +1,44 @@
+//! For operators: alive, ready, counted, described.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::body::Body;
+use axum::extract::State;
+use http::Response;
+use martlet_core::model::Code;
+
+use super::answer::{Outcome, json_of, refused};
+use super::metrics::exposition;
+use super::text;
+use crate::doors::Site;
+use crate::mail::Mail;
+
+/// The description of the API for machines.
+const OPENAPI: &str = include_str!("openapi.json");
+
+/// `GET /health`: the process lives and its workers answer.
+pub async fn health(State(site): State<Arc<Site>>) -> Outcome {
+    site.mailboxes.ask_all(Mail::Stats).await?;
+    json_of(&serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
+}
+
+/// `GET /ready`: clients are welcome. No more once the node is stopping.
+pub async fn ready(State(site): State<Arc<Site>>) -> Response<Body> {
+    if !site.ready.load(Ordering::Relaxed) {
+        return refused(&Code::Shutdown.into());
+    }
+    json_of(&serde_json::json!({"status": "ready"})).unwrap_or_else(|error| refused(&error.0))
+}
+
+/// `GET /metrics`: for Prometheus.
+pub async fn metrics(State(site): State<Arc<Site>>) -> Outcome {
+    let stats = site.mailboxes.ask_all(Mail::Stats).await?;
+    let exposition = exposition(stats).map_err(|_| Code::Internal)?;
+    Ok(text("application/openmetrics-text; version=1.0.0; charset=utf-8", exposition))
+}
+
+/// `GET /v1/openapi.json`
+pub async fn openapi() -> Response<Body> {
+    text("application/json", OPENAPI)
+}

@@ -1,0 +1,34 @@
+//! The way up for one-way streams: `POST /v1/send?session=KEY` with a frame as its body. The
+//! answers come down the stream.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{RawQuery, State};
+use http::{Response, StatusCode};
+use martlet_core::hub::LaneId;
+use martlet_core::model::{Code, SessionKey};
+use tokio::sync::oneshot;
+
+use super::answer::{Outcome, Refused};
+use crate::doors::Site;
+use crate::mail::Mail;
+
+/// `POST /v1/send`
+pub async fn send(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, body: Bytes) -> Outcome {
+    if body.len() > site.limits.frame_bytes {
+        return Err(Code::FrameTooLarge.into());
+    }
+    let query = query.unwrap_or_default();
+    let key = query.split('&').find_map(|pair| pair.strip_prefix("session="));
+    let key = key.and_then(SessionKey::parse).ok_or(Code::UnknownSession)?;
+    let worker = LaneId(key.worker());
+    let (reply, answer) = oneshot::channel();
+    // A key of another node names a worker that this one may not have.
+    let sent = site.mailboxes.send(worker, vec![Mail::Frame(key, body, reply)]);
+    sent.map_err(|_| Code::UnknownSession)?;
+    answer.await.map_err(|_| Code::Shutdown)?.map_err(Refused)?;
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    Ok(response)
+}

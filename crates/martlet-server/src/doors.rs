@@ -1,0 +1,319 @@
+//! The way from a connection to what serves it: which requests are held open, which go to the
+//! HTTP API, and what a web page may do.
+
+use std::convert::Infallible;
+use std::net::TcpStream;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use martlet_core::model::{Code, Limits, Refusal};
+use martlet_transport::body::pipe;
+use martlet_transport::cors::Cors;
+use martlet_transport::front::{self, Doors, FrontOptions, Held, Peer, refuse, take_over};
+use martlet_transport::http1::read::NoHead;
+use martlet_transport::http1::{Head, read_body};
+use martlet_transport::outlet::Outlet;
+use martlet_transport::sse as sse_transport;
+use martlet_transport::stream::{SocketOptions, Stream};
+use martlet_transport::tls::Tls;
+use martlet_transport::websocket::handshake;
+use tokio::sync::watch;
+use tower::ServiceExt as _;
+
+use crate::api;
+use crate::config::Settings;
+use crate::connection::{sse, websocket};
+use crate::keys::ApiKeys;
+use crate::mail::Mailboxes;
+use crate::wire::Carrier;
+use crate::worker::Worker;
+
+/// How long a client may take to shake hands, to send a body, and to take in a refusal.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// How much of a stream waits in HTTP/2's hands.
+const PIPE_BYTES: usize = 64 * 1024;
+
+/// What all connections of a node need to know. Nothing in it changes but `ready`.
+pub struct Site {
+    /// The ways to the workers.
+    pub mailboxes: Mailboxes,
+    /// Which keys the backend API takes.
+    pub keys: ApiKeys,
+    /// The limits.
+    pub limits: Limits,
+    /// Which pages may connect, and what they are told.
+    pub cors: Cors,
+    /// Encryption.
+    pub tls: Option<Tls>,
+    /// Whether clients are welcome.
+    pub ready: AtomicBool,
+    socket: SocketOptions,
+}
+
+impl Site {
+    /// What `settings` say.
+    pub fn new(settings: &Settings, mailboxes: Mailboxes, tls: Option<Tls>, ready: AtomicBool) -> Self {
+        Self {
+            mailboxes,
+            keys: settings.keys.clone(),
+            limits: settings.limits.clone(),
+            cors: Cors { origins: settings.origins.clone(), credentials: false },
+            tls,
+            ready,
+            socket: SocketOptions {
+                user_timeout: settings.ping + settings.pong,
+                ..SocketOptions::default()
+            },
+        }
+    }
+}
+
+/// Where a worker's connections come in.
+pub struct Entrance {
+    /// What they need to know.
+    pub site: Arc<Site>,
+    /// Turns true when the node stops.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Waits until the node stops.
+pub async fn stopped(mut stop: watch::Receiver<bool>) {
+    // An error means that the node is gone altogether.
+    let _ = stop.wait_for(|stopping| *stopping).await;
+}
+
+impl Entrance {
+    /// Serves one connection.
+    pub async fn serve(self: Rc<Self>, worker: Rc<Worker>, socket: TcpStream) {
+        let stream = match &self.site.tls {
+            None => Stream::plain(socket, &self.site.socket),
+            Some(tls) => {
+                let shaking = Stream::tls(socket, tls.config(), &self.site.socket);
+                let shaken = tokio::time::timeout(PATIENCE, shaking).await;
+                shaken.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+            }
+        };
+        let stream = match stream {
+            Ok(stream) => stream,
+            Err(error) => return tracing::debug!(%error, "a connection did not begin"),
+        };
+        let router = api::router(Arc::clone(&self.site));
+        let doors = Rc::new(Gate { site: Arc::clone(&self.site), worker, router });
+        let options = Rc::new(FrontOptions { head_timeout: PATIENCE, ..FrontOptions::default() });
+        front::serve(stream, doors, options, stopped(self.stop.clone())).await;
+    }
+}
+
+/// The doors of one connection.
+pub struct Gate {
+    site: Arc<Site>,
+    worker: Rc<Worker>,
+    router: Router,
+}
+
+impl Doors for Gate {
+    type Body = Body;
+    type Service = GateService;
+
+    fn holds(&self, head: &Head, _: Peer) -> bool {
+        matches!(head.path(), "/v1/ws" | "/v1/sse") && !Cors::is_preflight(&head.method, &head.headers)
+    }
+
+    async fn hold(self: Rc<Self>, head: Head, held: Held) {
+        match head.path() {
+            "/v1/ws" => self.hold_websocket(head, held).await,
+            _ => self.hold_sse(head, held).await,
+        }
+    }
+
+    fn service(&self, _: Peer) -> GateService {
+        GateService {
+            site: Arc::clone(&self.site),
+            worker: Rc::clone(&self.worker),
+            router: self.router.clone(),
+        }
+    }
+
+    fn refusal(&self, refusal: &Refusal) -> Vec<u8> {
+        api::refusal_json(refusal)
+    }
+}
+
+impl Gate {
+    async fn hold_websocket(&self, head: Head, held: Held) {
+        let accepted = match accept(&self.site, &head) {
+            Ok(accepted) => accepted,
+            Err(refusal) => {
+                let extra = handshake::refusal_headers(&refusal);
+                return self.turn_away(&held.stream, &refusal, extra).await;
+            }
+        };
+        let mut answer = Vec::new();
+        accepted.write(&mut answer);
+        drop(head);
+        if held.stream.write_all(&[std::io::IoSlice::new(&answer)]).await.is_ok() {
+            drop(answer);
+            websocket::serve(Rc::clone(&self.worker), held.stream, &accepted, held.leftover).await;
+        }
+    }
+
+    async fn hold_sse(&self, head: Head, mut held: Held) {
+        let mut cors = HeaderMap::new();
+        self.site.cors.allow(&head.headers, &mut cors);
+        let asked = match self.asked(&head, &mut held).await {
+            Ok(asked) => asked,
+            Err(NoHead::Gone) => return,
+            Err(NoHead::Refused(refusal)) => return self.turn_away(&held.stream, &refusal, cors).await,
+        };
+        let stream = Rc::new(held.stream);
+        let (worker, version) = (Rc::clone(&self.worker), head.version);
+        drop(head);
+        let served = sse::serve(worker, Rc::clone(&stream), version, asked, cors.clone()).await;
+        if let Err(refusal) = served {
+            self.turn_away(&stream, &refusal, cors).await;
+        }
+    }
+
+    /// Reads what a stream's request asks for.
+    async fn asked(&self, head: &Head, held: &mut Held) -> Result<sse::Asked, NoHead> {
+        self.site.cors.origins.check(&head.headers)?;
+        let limit = self.site.limits.frame_bytes;
+        let ahead = &mut held.leftover;
+        let body = read_body(&held.stream, ahead, head, limit, PATIENCE).await?;
+        Ok(sse::read(head, &body, &self.worker)?)
+    }
+
+    async fn turn_away(&self, stream: &Stream, refusal: &Refusal, extra: HeaderMap) {
+        let json = api::refusal_json(refusal);
+        refuse(stream, refusal, extra, &json, LAST_WORDS).await;
+    }
+}
+
+fn accept(site: &Site, head: &Head) -> Result<handshake::Accepted, Refusal> {
+    let offer = handshake::Offer {
+        subprotocols: websocket::SUBPROTOCOLS,
+        deflate: true,
+        origins: &site.cors.origins,
+    };
+    handshake::accept(head, &offer)
+}
+
+/// Answers the requests of a connection that hyper serves.
+pub struct GateService {
+    site: Arc<Site>,
+    worker: Rc<Worker>,
+    router: Router,
+}
+
+impl Service<Request<Incoming>> for GateService {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>>>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let site = Arc::clone(&self.site);
+        let worker = Rc::clone(&self.worker);
+        let router = self.router.clone();
+        Box::pin(async move { Ok(answer(site, worker, router, request).await) })
+    }
+}
+
+async fn answer(
+    site: Arc<Site>,
+    worker: Rc<Worker>,
+    router: Router,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let head = Head::of(&request);
+    if Cors::is_preflight(&head.method, &head.headers) {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        *response.headers_mut() = site.cors.preflight(&head.headers);
+        return response;
+    }
+    let mut response = match site.cors.origins.check(&head.headers) {
+        Err(refusal) => api::refused(&refusal),
+        Ok(()) => match head.path() {
+            "/v1/ws" => upgrade(&site, worker, &head, request),
+            "/v1/sse" => stream(&site, worker, &head, request).await,
+            _ => match router.oneshot(request.map(Body::new)).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            },
+        },
+    };
+    site.cors.allow(&head.headers, response.headers_mut());
+    response
+}
+
+/// A WebSocket on a connection that served something else before.
+fn upgrade(
+    site: &Site,
+    worker: Rc<Worker>,
+    head: &Head,
+    mut request: Request<Incoming>,
+) -> Response<Body> {
+    let accepted = match accept(site, head) {
+        Ok(accepted) => accepted,
+        Err(refusal) => {
+            let mut response = api::refused(&refusal);
+            response.headers_mut().extend(handshake::refusal_headers(&refusal));
+            return response;
+        }
+    };
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.headers_mut() = accepted.headers();
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::task::spawn_local(async move {
+        match take_over(upgrade).await {
+            Ok(held) => websocket::serve(worker, held.stream, &accepted, held.leftover).await,
+            Err(error) => tracing::debug!(%error, "a WebSocket did not begin"),
+        }
+    });
+    response
+}
+
+/// A stream of events on a connection that carries other requests too.
+async fn stream(
+    site: &Site,
+    worker: Rc<Worker>,
+    head: &Head,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let limited = Limited::new(request.into_body(), site.limits.frame_bytes);
+    let body = match limited.collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => return api::refused(&Code::FrameTooLarge.into()),
+    };
+    let asked = match sse::read(head, &body, &worker) {
+        Ok(asked) => asked,
+        Err(refusal) => return api::refused(&refusal),
+    };
+    let (writer, body) = pipe(PIPE_BYTES);
+    let outlet = Rc::new(Outlet::Body(writer));
+    let index = match sse::begin(&worker, Rc::clone(&outlet), Carrier::Raw, asked).await {
+        Ok(index) => index,
+        Err(refusal) => return api::refused(&refusal),
+    };
+    worker.head_written(index);
+    tokio::task::spawn_local(async move {
+        outlet.closed().await;
+        worker.detached(index);
+    });
+    let mut response = Response::new(Body::new(body));
+    *response.headers_mut() = sse_transport::headers(HeaderMap::new());
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    response
+}

@@ -1,0 +1,264 @@
+//! A node: its threads, its listeners, and its end.
+//!
+//! Each worker has a thread of its own with a runtime that never leaves it. One more thread
+//! accepts connections and deals them out in turn, and fetches keys.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use martlet_core::hub::LaneId;
+use martlet_core::session::{GrantKey, Rules};
+use martlet_transport::listen;
+use martlet_transport::tls::{Tls, TlsFault, development_certificate};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::clock::Clock;
+use crate::config::{Settings, Tls as TlsSettings};
+use crate::doors::{Entrance, Site};
+use crate::identity::Verifier;
+use crate::mail::{Mail, Mailboxes, Post};
+use crate::random;
+use crate::rates::UserRates;
+use crate::revoked::Revoked;
+use crate::worker::{Common, Worker};
+
+/// How many connections the kernel keeps that have not been accepted.
+const BACKLOG: u32 = 4_096;
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
+    /// The operating system gives no thread or runtime.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// A running node. Dropping it does not stop it; [`stop`](Self::stop) does.
+pub struct Node {
+    site: Arc<Site>,
+    addresses: Vec<SocketAddr>,
+    stopping: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Node {
+    /// Binds the addresses and starts the threads. When this returns, the node serves.
+    pub fn start(settings: &Settings) -> Result<Self, StartError> {
+        let listeners = settings.listen.iter().map(|at| bind(*at)).collect::<Result<Vec<_>, _>>()?;
+        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
+        let (boxes, letters): (Vec<_>, Vec<_>) =
+            (0..settings.workers).map(|_| mpsc::unbounded_channel()).unzip();
+        let mailboxes = Mailboxes::new(boxes, random::bits());
+        let common = common(settings);
+        let tls = tls(settings)?;
+        let (stopping, stop) = watch::channel(false);
+        let ready = AtomicBool::new(true);
+        let site = Arc::new(Site::new(settings, mailboxes.clone(), tls, ready));
+        let mut threads = Vec::new();
+        for (number, letters) in letters.into_iter().enumerate() {
+            let number = LaneId(number as u16);
+            let entrance = Entrance { site: Arc::clone(&site), stop: stop.clone() };
+            let post = Post::new(mailboxes.clone());
+            let common = common.clone();
+            threads.push(spawn(format!("martlet-worker-{}", number.0), move || async move {
+                work(Worker::new(number, common, post), letters, entrance).await;
+            })?);
+        }
+        let verifier = Arc::clone(&common.verifier);
+        threads.push(spawn("martlet-accept".into(), move || accept(listeners, mailboxes, verifier, stop))?);
+        Ok(Self { site, addresses, stopping, threads })
+    }
+
+    /// The addresses it listens on, with the ports that the system chose.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Whether connections are encrypted.
+    pub fn encrypted(&self) -> bool {
+        self.site.tls.is_some()
+    }
+
+    /// Reads the certificate files again; the old certificate stays if there is anything wrong.
+    pub fn reload_certificate(&self) -> Result<(), TlsFault> {
+        self.site.tls.as_ref().map_or(Ok(()), Tls::reload)
+    }
+
+    /// Stops: says that it is not ready, accepts nothing more, tells every client when to come
+    /// back, and waits for them to go, but no longer than `grace`. Says how many had not gone.
+    pub async fn stop(self, grace: Duration) -> usize {
+        self.site.ready.store(false, Ordering::Relaxed);
+        // The threads listen to this as long as they live; one that is gone has stopped already.
+        let _ = self.stopping.send(true);
+        let all = self.site.mailboxes.ask_all(Mail::Stop);
+        let gone = tokio::time::timeout(grace, all).await.is_ok();
+        let left = if gone { 0 } else { self.sessions().await };
+        for worker in 0..self.site.mailboxes.len() {
+            let _ = self.site.mailboxes.send(LaneId(worker as u16), vec![Mail::Exit]);
+        }
+        let joined = tokio::task::spawn_blocking(move || {
+            self.threads.into_iter().for_each(|thread| {
+                if thread.join().is_err() {
+                    tracing::error!("a thread of the node had panicked");
+                }
+            });
+        });
+        let _ = joined.await;
+        left
+    }
+
+    async fn sessions(&self) -> usize {
+        let stats = self.site.mailboxes.ask_all(Mail::Stats).await.unwrap_or_default();
+        stats.iter().map(|stats| stats.attached).sum()
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    listen::bind(address, BACKLOG).map_err(|error| StartError::Listen { address, error })
+}
+
+fn common(settings: &Settings) -> Common {
+    let grant_key = match &settings.grant_secret {
+        Some(secret) => GrantKey::new(secret.0.as_bytes()),
+        None => GrantKey::new(&random::bytes::<32>()),
+    };
+    Common {
+        clock: Clock::begin(),
+        rules: Arc::new(Rules {
+            namespaces: Arc::new(settings.namespaces.clone()),
+            limits: settings.limits.clone(),
+            anonymous: settings.anonymous,
+            ping: settings.ping,
+            pong: settings.pong,
+            expiry: settings.resume,
+            grant_lifetime: settings.grant_lifetime,
+            grant_key,
+        }),
+        verifier: Arc::new(Verifier::new(settings.tokens.clone(), settings.leeway)),
+        rates: Arc::new(UserRates::new(&settings.limits)),
+        revoked: Arc::new(Revoked::new(settings.grant_lifetime)),
+    }
+}
+
+fn tls(settings: &Settings) -> Result<Option<Tls>, StartError> {
+    match &settings.tls {
+        None => Ok(None),
+        Some(TlsSettings::Files { certificate, key }) => Ok(Some(Tls::from_files(certificate, key)?)),
+        Some(TlsSettings::Development) => {
+            let mut names = vec!["localhost".to_owned()];
+            names.extend(settings.listen.iter().map(|address| address.ip().to_string()));
+            let made = development_certificate(&names)?;
+            let hex: String = made.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+            tracing::warn!(sha256 = hex, "a development certificate was made; nobody trusts it");
+            Ok(Some(Tls::development(&made)?))
+        }
+    }
+}
+
+/// Runs a future on a thread of its own.
+fn spawn<F: Future<Output = ()> + 'static>(
+    name: String,
+    main: impl FnOnce() -> F + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name).spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build_local(tokio::runtime::LocalOptions::default());
+        match runtime {
+            Ok(runtime) => runtime.block_on(main()),
+            Err(error) => tracing::error!(%error, "a thread has no runtime"),
+        }
+    })
+}
+
+/// The loop of a worker's thread: takes in the mail.
+async fn work(
+    worker: Rc<Worker>,
+    mut letters: mpsc::UnboundedReceiver<Vec<Mail>>,
+    entrance: Entrance,
+) {
+    let entrance = Rc::new(entrance);
+    tokio::task::spawn_local(Rc::clone(&worker).sweep());
+    tokio::task::spawn_local(Rc::clone(&worker).keep_time());
+    while let Some(mut batch) = letters.recv().await {
+        while let Ok(more) = letters.try_recv() {
+            batch.extend(more);
+        }
+        let (own, rest): (Vec<_>, Vec<_>) = batch
+            .into_iter()
+            .partition(|mail| matches!(mail, Mail::Socket(_) | Mail::Stop(_) | Mail::Exit));
+        if !rest.is_empty() {
+            worker.handle_mail(rest);
+        }
+        for mail in own {
+            match mail {
+                Mail::Socket(socket) => {
+                    let serving = Rc::clone(&entrance).serve(Rc::clone(&worker), socket);
+                    tokio::task::spawn_local(serving);
+                }
+                Mail::Stop(emptied) => {
+                    worker.close_all();
+                    tokio::task::spawn_local(tell_when_empty(Rc::clone(&worker), emptied));
+                }
+                _ => return,
+            }
+        }
+    }
+}
+
+async fn tell_when_empty(worker: Rc<Worker>, emptied: oneshot::Sender<()>) {
+    worker.emptied().await;
+    // Nobody waits any more when the grace has passed.
+    let _ = emptied.send(());
+}
+
+/// The loop of the accepting thread.
+async fn accept(
+    listeners: Vec<TcpListener>,
+    mailboxes: Mailboxes,
+    verifier: Arc<Verifier>,
+    stop: watch::Receiver<bool>,
+) {
+    tokio::task::spawn_local(verifier.keep_fresh());
+    let loops = listeners.into_iter().enumerate().map(|(offset, listener)| {
+        let (mailboxes, stop) = (mailboxes.clone(), stop.clone());
+        tokio::task::spawn_local(accept_from(listener, offset, mailboxes, stop))
+    });
+    for accepting in loops.collect::<Vec<_>>() {
+        if let Err(error) = accepting.await {
+            tracing::error!(%error, "accepting ended");
+        }
+    }
+}
+
+async fn accept_from(
+    listener: TcpListener,
+    mut next: usize,
+    mailboxes: Mailboxes,
+    stop: watch::Receiver<bool>,
+) {
+    let deal = |socket, _| {
+        next = (next + 1) % mailboxes.len();
+        // A worker that is gone takes the connection with it.
+        let _ = mailboxes.send(LaneId(next as u16), vec![Mail::Socket(socket)]);
+    };
+    if let Err(error) = listen::accept(listener, deal, crate::doors::stopped(stop)).await {
+        tracing::error!(%error, "accepting ended");
+    }
+}

@@ -1,0 +1,195 @@
+//! A worker: one thread's sessions, lane and shard, and the turn that moves things between them.
+//!
+//! All of it belongs to one thread and is entered by plain calls, never across an `.await`. After
+//! every call the worker *settles*: what sessions, shard and lane want done is done, until none
+//! wants anything. Letters to other workers then go out as one batch each, and the sweep
+//! (in `sweep`) is woken to write to whoever has something coming.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use martlet_core::hub::{Lane, LaneId, LaneLimits, ReaderKey, Shard};
+use martlet_core::port::Store;
+use martlet_core::session::Rules;
+use martlet_core::time::Now;
+use martlet_engine::memory::MemoryStore;
+use martlet_transport::websocket::Inflater;
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::identity::Verifier;
+use crate::mail::{Control, Mail, Post, Whom};
+use crate::random;
+use crate::wire::Encoders;
+
+mod attach;
+mod control;
+mod plain;
+mod sessions;
+mod settle;
+mod stats;
+mod sweep;
+mod timers;
+mod tickets;
+
+pub use sessions::{Attachment, PlainOpening, SessionIndex};
+pub use attach::Uplink;
+pub use stats::WorkerStats;
+
+use sessions::Sessions;
+use stats::Counters;
+use tickets::Tickets;
+
+/// The size of a worker's one buffer for reading.
+const READ_BYTES: usize = 64 * 1024;
+
+/// How well messages are deflated: fast, since most are short.
+const DEFLATE_LEVEL: u32 = 1;
+
+/// What all workers of a node share.
+#[derive(Clone)]
+pub struct Common {
+    /// The clocks.
+    pub clock: Clock,
+    /// The rules of sessions.
+    pub rules: Arc<Rules>,
+    /// Checks tokens.
+    pub verifier: Arc<Verifier>,
+    /// The rates of users, over all workers.
+    pub rates: Arc<crate::rates::UserRates>,
+    /// Since when grants of a user are good again.
+    pub revoked: Arc<crate::revoked::Revoked>,
+}
+
+/// A worker, as its thread's tasks share it.
+pub struct Worker {
+    id: LaneId,
+    common: Common,
+    state: RefCell<State>,
+    read: RefCell<ReadBuffer>,
+    /// Woken when some reader is marked.
+    marked: Notify,
+    /// Woken when a deadline came nearer than those known before.
+    nearer: Notify,
+    /// Woken when the last session has gone.
+    emptied: Notify,
+}
+
+/// What a worker's calls work on. Its fields are machines that do not know each other.
+struct State {
+    sessions: Sessions,
+    lane: Lane,
+    shard: Shard,
+    store: Box<dyn Store>,
+    tickets: Tickets,
+    encoders: Encoders,
+    post: Post,
+    counters: Counters,
+}
+
+/// The worker's buffer for reading, and what inflates out of it.
+pub struct ReadBuffer {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Inflates messages.
+    pub inflater: Inflater,
+}
+
+impl Worker {
+    /// A worker without sessions.
+    pub fn new(id: LaneId, common: Common, post: Post) -> Rc<Self> {
+        let now = common.clock.now();
+        let rules = &common.rules;
+        let workers = post.workers().max(1);
+        let channels_max = rules.limits.channels_per_node.div_ceil(workers);
+        let namespaces = Arc::clone(&rules.namespaces);
+        let state = State {
+            sessions: Sessions::new(now.instant),
+            lane: Lane::new(LaneLimits::from(&rules.limits), random::bits()),
+            shard: Shard::new(namespaces, channels_max, random::bits()),
+            store: Box::new(MemoryStore::new(now, channels_max, random::bits())),
+            tickets: Tickets::default(),
+            encoders: Encoders::new(DEFLATE_LEVEL),
+            post,
+            counters: Counters::default(),
+        };
+        Rc::new(Self {
+            id,
+            common,
+            state: RefCell::new(state),
+            read: RefCell::new(ReadBuffer { bytes: vec![0; READ_BYTES], inflater: Inflater::default() }),
+            marked: Notify::new(),
+            nearer: Notify::new(),
+            emptied: Notify::new(),
+        })
+    }
+
+    /// What the clocks say.
+    pub fn now(&self) -> Now {
+        self.common.clock.now()
+    }
+
+    /// The rules of sessions.
+    pub fn rules(&self) -> &Arc<Rules> {
+        &self.common.rules
+    }
+
+    /// The worker's buffer, for the length of one call.
+    pub fn with_read_buffer<T>(&self, read: impl FnOnce(&mut ReadBuffer) -> T) -> T {
+        read(&mut self.read.borrow_mut())
+    }
+
+    /// Letters came from other workers, or from outside all of them.
+    pub fn handle_mail(self: &Rc<Self>, mail: Vec<Mail>) {
+        let now = self.now();
+        self.turn(|state| {
+            for letter in mail {
+                self.take_letter(state, now, letter);
+            }
+        });
+    }
+
+    /// Works on the state, settles, and wakes whoever has to go on.
+    fn turn<T>(self: &Rc<Self>, work: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.borrow_mut();
+        let result = work(&mut state);
+        self.settle(&mut state);
+        state.post.flush();
+        if state.lane.any_marked() {
+            self.marked.notify_one();
+        }
+        if state.sessions.take_nearer() {
+            self.nearer.notify_one();
+        }
+        if state.sessions.is_empty() {
+            self.emptied.notify_waiters();
+        }
+        result
+    }
+
+    fn take_letter(&self, state: &mut State, now: Now, letter: Mail) {
+        match letter {
+            Mail::Request(to, request) => state.shard.handle_request(now, to, request),
+            Mail::Reply(ticket, reply) => self.take_reply(state, now, ticket, reply),
+            Mail::Deliver(delivery) => state.lane.deliver(&delivery, &mut state.encoders),
+            Mail::Ask(request, reply) => {
+                let to = state.tickets.ask(self.id, reply);
+                state.shard.handle_request(now, to, request);
+            }
+            Mail::Replace(key) => self.replace(state, key),
+            Mail::Frame(key, frame, reply) => {
+                // Whoever asked may have gone; nothing depends on its hearing the answer.
+                let _ = reply.send(self.take_frame_by_key(state, now, key, &frame));
+            }
+            Mail::Control(control, reply) => {
+                let _ = reply.send(self.control(state, now, control));
+            }
+            Mail::Stats(reply) => {
+                let _ = reply.send(state.stats());
+            }
+            // These are the business of the loop that takes the mail in.
+            Mail::Socket(_) | Mail::Stop(_) | Mail::Exit => {}
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Connections come, bring frames, and go.
+
+use bytes::Bytes;
+use martlet_core::model::{ClientId, Close, Code, Refusal, SessionKey};
+use martlet_core::presence::Holder;
+use martlet_core::session::{Command, Connect, Numbered, Opening, Session};
+use martlet_protocol::native::{json, proto};
+use martlet_transport::outlet::Outlet;
+
+use super::sessions::Entry;
+use super::*;
+use crate::wire::{Grammar, WireKind};
+
+/// What came from a client, besides frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Uplink<'a> {
+    /// A frame of its protocol.
+    Frame(&'a [u8]),
+    /// Bytes that the transport answers by these.
+    Control(Bytes),
+    /// Something that means only that the client lives.
+    Heard,
+    /// What the transport's rules forbid: the connection ends, in the transport's own words.
+    Fault {
+        /// Why.
+        close: Close,
+        /// The transport's own code for it.
+        code: u16,
+    },
+    /// The client ends the connection.
+    Closed {
+        /// What the transport answers.
+        echo: Bytes,
+        /// Whether the client goes for good, as far as one can tell.
+        for_good: bool,
+    },
+}
+
+impl Worker {
+    /// A connection opened: its session begins. A plain stream is held back until
+    /// [`head_written`](Self::head_written).
+    pub fn open(
+        self: &Rc<Self>,
+        outlet: Rc<Outlet>,
+        kind: WireKind,
+        opening: Option<PlainOpening>,
+    ) -> SessionIndex {
+        let now = self.now();
+        self.turn(|state| {
+            let reader = state.lane.add_reader(now.instant, kind.wire());
+            if opening.is_some() {
+                state.lane.block(reader);
+            }
+            if !kind.native() {
+                let lines = state.encoders.opening(kind, RETRY_MS);
+                // The first lines are far smaller than what a reader may be owed.
+                let _ = state.lane.push(reader, lines);
+            }
+            let session = self.new_session(now, kind);
+            state.counters.opened += 1;
+            state.sessions.insert(session, reader, Attachment { outlet, kind, opening })
+        })
+    }
+
+    fn new_session(&self, now: Now, kind: WireKind) -> Session {
+        let opening = Opening {
+            key: SessionKey::new(self.id.0, random::wide_bits()),
+            client: ClientId::new(random::bits()),
+            holder: Holder(random::bits()),
+            answers: kind.web_socket(),
+        };
+        Session::new(now, Arc::clone(&self.common.rules), opening)
+    }
+
+    /// The client says `connect` by its request rather than by a frame.
+    pub fn connect(self: &Rc<Self>, index: SessionIndex, connect: Connect) {
+        let now = self.now();
+        self.turn(|state| {
+            if let Some(entry) = state.sessions.touch(index) {
+                let command = Command::Connect(connect);
+                entry.session.handle_command(now, Numbered { id: 0, command });
+            }
+        });
+    }
+
+    /// Something came from the client.
+    pub fn handle_uplink(self: &Rc<Self>, index: SessionIndex, uplink: Uplink<'_>) {
+        let now = self.now();
+        self.turn(|state| {
+            let Some(entry) = state.sessions.touch(index) else { return };
+            entry.session.handle_heard();
+            match uplink {
+                Uplink::Frame(frame) => {
+                    state.counters.frames += 1;
+                    take_frame(entry, now, frame, &self.common.rules.limits);
+                }
+                Uplink::Control(bytes) => self.owe(state, index, bytes),
+                Uplink::Heard => {}
+                Uplink::Fault { close, code } => {
+                    entry.close_code = Some(code);
+                    entry.session.close(close);
+                }
+                Uplink::Closed { echo, for_good } => {
+                    if for_good {
+                        entry.session.leave();
+                    }
+                    entry.closing = true;
+                    self.owe(state, index, echo);
+                }
+            }
+        });
+    }
+
+    /// Owes the client bytes that are not the session's.
+    fn owe(&self, state: &mut State, index: SessionIndex, bytes: Bytes) {
+        let Some(reader) = state.sessions.get(index).and_then(|entry| entry.reader) else { return };
+        if state.lane.push(reader, bytes).is_err()
+            && let Some(entry) = state.sessions.touch(index)
+        {
+            entry.session.close(Code::Slow.into());
+        }
+    }
+
+    /// A frame came by a request of its own.
+    pub(super) fn take_frame_by_key(
+        &self,
+        state: &mut State,
+        now: Now,
+        key: SessionKey,
+        frame: &[u8],
+    ) -> Result<(), Refusal> {
+        let found = state.sessions.by_key(key).and_then(|index| state.sessions.touch(index));
+        let entry = found.filter(|entry| !entry.session.ended()).ok_or(Code::UnknownSession)?;
+        entry.session.handle_heard();
+        state.counters.frames += 1;
+        take_frame(entry, now, frame, &self.common.rules.limits);
+        Ok(())
+    }
+
+    /// The response's head was written; a plain stream may begin.
+    pub fn head_written(self: &Rc<Self>, index: SessionIndex) {
+        self.turn(|state| plain::head_written(state, index));
+    }
+
+    /// The connection is gone.
+    pub fn detached(self: &Rc<Self>, index: SessionIndex) {
+        let now = self.now();
+        self.turn(|state| self.detach(state, now, index));
+    }
+
+    pub(super) fn detach(&self, state: &mut State, now: Now, index: SessionIndex) {
+        let Some((reader, _)) = state.sessions.detach(index) else { return };
+        state.lane.remove_reader(reader);
+        if let Some(entry) = state.sessions.touch(index) {
+            entry.session.handle_detach(now);
+        }
+    }
+
+    /// The client continued this session by another: the old one ends. Its membership goes over
+    /// to the new one, so that nobody sees it leave.
+    pub(super) fn replace(&self, state: &mut State, key: SessionKey) {
+        let Some(index) = state.sessions.by_key(key) else { return };
+        if let Some(entry) = state.sessions.touch(index) {
+            entry.session.close(Code::Replaced.into());
+        }
+    }
+}
+
+/// How long a plain stream's client is advised to wait before it comes back, unless the server
+/// says otherwise at the end.
+const RETRY_MS: u64 = 2_000;
+
+fn take_frame(entry: &mut Entry, now: Now, frame: &[u8], limits: &martlet_core::model::Limits) {
+    let session = &mut entry.session;
+    let grammar = entry.attachment.as_ref().map_or(Grammar::Json, |a| a.kind.grammar);
+    let sink = |command: Result<Numbered, martlet_protocol::Refused>| match command {
+        Ok(numbered) => session.handle_command(now, numbered),
+        Err(refused) => session.refuse(refused.id, refused.channel, refused.refusal),
+    };
+    let decoded = match grammar {
+        Grammar::Proto => proto::decode(frame, limits, sink),
+        _ => json::decode(frame, limits, sink),
+    };
+    if let Err(error) = decoded {
+        entry.session.close(error.close());
+    }
+}

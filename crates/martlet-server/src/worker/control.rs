@@ -1,0 +1,79 @@
+//! What the backend does to sessions, and the end of all of them.
+
+use martlet_core::model::{Close, Code, Refusal};
+
+use super::*;
+
+/// The shortest and the longest wait that clients of a stopping node are advised, and how much of
+/// it each thousand of them adds.
+const RETURN_MIN_MS: u64 = 250;
+const RETURN_SPREAD_MS: u64 = 1_000;
+const RETURN_SPREAD_PER_THOUSAND_MS: u64 = 1_000;
+
+impl Worker {
+    pub(super) fn control(&self, state: &mut State, now: Now, control: Control) -> usize {
+        match control {
+            Control::Subscribe(whom, channel) => self.each(state, &whom, |session, native| {
+                // A plain stream chose its channels by its address, and its cursor names them.
+                if native {
+                    session.follow_by_backend(now, channel.clone());
+                }
+                native
+            }),
+            Control::Unsubscribe(whom, channel) => self.each(state, &whom, |session, _| {
+                let why = Refusal::because(Code::Disconnected, "the backend ended the subscription");
+                session.end_subscription(&channel, why)
+            }),
+            Control::Disconnect { whom, close, at } => {
+                if !close.reconnect() && let Whom::User(user) = &whom {
+                    self.common.revoked.revoke(user.clone(), at);
+                }
+                self.each(state, &whom, |session, _| {
+                    session.close(close.clone());
+                    true
+                })
+            }
+        }
+    }
+
+    fn each(
+        &self,
+        state: &mut State,
+        whom: &Whom,
+        mut work: impl FnMut(&mut martlet_core::session::Session, bool) -> bool,
+    ) -> usize {
+        let mut count = 0;
+        for index in state.sessions.of(whom) {
+            let Some(entry) = state.sessions.touch(index) else { continue };
+            let native = entry.attachment.as_ref().is_none_or(|a| a.kind.native());
+            count += usize::from(work(&mut entry.session, native));
+        }
+        count
+    }
+
+    /// Ends every session; each client is told when to come back, so that they do not come all
+    /// at once.
+    pub fn close_all(self: &Rc<Self>) {
+        self.turn(|state| {
+            let all = state.sessions.all();
+            let spread = RETURN_SPREAD_MS + RETURN_SPREAD_PER_THOUSAND_MS * (all.len() as u64 / 1_000);
+            for index in all {
+                let Some(entry) = state.sessions.touch(index) else { continue };
+                let after = RETURN_MIN_MS + random::bits() % spread;
+                let after = Some(std::time::Duration::from_millis(after));
+                entry.session.close(Close { code: Code::Shutdown, detail: None, after });
+            }
+        });
+    }
+
+    /// Waits until the last session has gone.
+    pub async fn emptied(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.state.borrow().sessions.is_empty() {
+                return;
+            }
+            emptied.await;
+        }
+    }
+}

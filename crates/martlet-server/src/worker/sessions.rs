@@ -1,0 +1,269 @@
+//! The sessions of one worker: by index, by key and by user, and the connection that carries each.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+use martlet_core::hub::ReaderKey;
+use martlet_core::model::{ChannelName, ClientId, Refusal, SessionKey, UserId};
+use martlet_core::session::Session;
+use martlet_core::time::{Instant, Wheel};
+use martlet_transport::outlet::Outlet;
+use slab::Slab;
+use tokio::sync::oneshot;
+
+use crate::mail::Whom;
+use crate::wire::WireKind;
+
+/// A session of this worker. The second number tells apart sessions that had the same place one
+/// after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionIndex(u32, u32);
+
+/// The connection that carries a session.
+pub struct Attachment {
+    /// Where bytes go.
+    pub outlet: Rc<Outlet>,
+    /// How events are written there.
+    pub kind: WireKind,
+    /// What a plain stream still waits for before it begins.
+    pub opening: Option<PlainOpening>,
+}
+
+/// A plain stream that has not begun. Nothing is written to it until the response's head has
+/// been, and until every channel was answered for: only then is its cursor whole.
+#[derive(Debug)]
+pub struct PlainOpening {
+    /// The channels asked for.
+    pub channels: Vec<ChannelName>,
+    /// How many of them have yet to be answered for.
+    pub unanswered: usize,
+    /// Told once whether the stream begins or is refused.
+    pub decided: Option<oneshot::Sender<Result<(), Refusal>>>,
+    /// Whether the response's head has been written.
+    pub head_written: bool,
+}
+
+impl PlainOpening {
+    /// A plain stream of `channels`.
+    pub fn new(channels: Vec<ChannelName>, decided: oneshot::Sender<Result<(), Refusal>>) -> Self {
+        let unanswered = channels.len();
+        Self { channels, unanswered, decided: Some(decided), head_written: false }
+    }
+
+    /// A stream of the native protocol: it only waits for the head of its response.
+    pub fn native() -> Self {
+        Self { channels: Vec::new(), unanswered: 0, decided: None, head_written: false }
+    }
+}
+
+pub(super) struct Entry {
+    pub session: Session,
+    pub reader: Option<ReaderKey>,
+    pub attachment: Option<Attachment>,
+    /// Set once the last bytes are on their way.
+    pub closing: bool,
+    /// The transport's own code for the end, where it has one.
+    pub close_code: Option<u16>,
+    generation: u32,
+    dirty: bool,
+    /// The earliest deadline that the wheel has for it.
+    armed: Instant,
+    listed: Option<UserId>,
+}
+
+pub(super) struct Sessions {
+    entries: Slab<Entry>,
+    generations: u32,
+    by_key: HashMap<SessionKey, SessionIndex, foldhash::fast::RandomState>,
+    by_client: HashMap<ClientId, SessionIndex, foldhash::fast::RandomState>,
+    by_user: HashMap<UserId, Vec<SessionIndex>, foldhash::fast::RandomState>,
+    by_reader: Vec<Option<SessionIndex>>,
+    dirty: Vec<SessionIndex>,
+    wheel: Wheel<SessionIndex>,
+    nearer: bool,
+}
+
+/// Deadlines are met to this granularity.
+const SLOT: Duration = Duration::from_millis(250);
+/// Two minutes of slots; later deadlines are passed over once a turn.
+const SLOTS: usize = 480;
+
+impl Sessions {
+    pub fn new(now: Instant) -> Self {
+        Self {
+            entries: Slab::new(),
+            generations: 0,
+            by_key: HashMap::default(),
+            by_client: HashMap::default(),
+            by_user: HashMap::default(),
+            by_reader: Vec::new(),
+            dirty: Vec::new(),
+            wheel: Wheel::new(now, SLOT, SLOTS),
+            nearer: false,
+        }
+    }
+
+    pub fn insert(
+        &mut self,
+        session: Session,
+        reader: ReaderKey,
+        attachment: Attachment,
+    ) -> SessionIndex {
+        self.generations = self.generations.wrapping_add(1);
+        let key = session.key();
+        let place = self.entries.insert(Entry {
+            session,
+            reader: Some(reader),
+            attachment: Some(attachment),
+            closing: false,
+            close_code: None,
+            generation: self.generations,
+            dirty: false,
+            armed: Instant(u64::MAX),
+            listed: None,
+        });
+        let index = SessionIndex(place as u32, self.generations);
+        self.by_key.insert(key, index);
+        let slot = reader.0 as usize;
+        if self.by_reader.len() <= slot {
+            self.by_reader.resize(slot + 1, None);
+        }
+        self.by_reader[slot] = Some(index);
+        self.touch(index);
+        index
+    }
+
+    pub fn get(&mut self, index: SessionIndex) -> Option<&mut Entry> {
+        self.entries.get_mut(index.0 as usize).filter(|entry| entry.generation == index.1)
+    }
+
+    /// The entry, which will be settled.
+    pub fn touch(&mut self, index: SessionIndex) -> Option<&mut Entry> {
+        let entry = self.entries.get_mut(index.0 as usize)?;
+        if entry.generation != index.1 {
+            return None;
+        }
+        if !std::mem::replace(&mut entry.dirty, true) {
+            self.dirty.push(index);
+        }
+        Some(entry)
+    }
+
+    pub fn take_dirty(&mut self) -> Option<SessionIndex> {
+        while let Some(index) = self.dirty.pop() {
+            if let Some(entry) = self.get(index) {
+                entry.dirty = false;
+                return Some(index);
+            }
+        }
+        None
+    }
+
+    pub fn by_key(&self, key: SessionKey) -> Option<SessionIndex> {
+        self.by_key.get(&key).copied()
+    }
+
+    pub fn by_reader(&self, reader: ReaderKey) -> Option<SessionIndex> {
+        self.by_reader.get(reader.0 as usize).copied().flatten()
+    }
+
+    pub fn of(&self, whom: &Whom) -> Vec<SessionIndex> {
+        match whom {
+            Whom::User(user) => self.by_user.get(user).cloned().unwrap_or_default(),
+            Whom::Client(client) => self.by_client.get(client).copied().into_iter().collect(),
+        }
+    }
+
+    pub fn all(&self) -> Vec<SessionIndex> {
+        self.entries.iter().map(|(i, entry)| SessionIndex(i as u32, entry.generation)).collect()
+    }
+
+    /// The client was let in: it may now be found by its user, and by the name it came back with.
+    pub fn list(&mut self, index: SessionIndex) {
+        let Some(entry) = self.get(index) else { return };
+        let (client, user) = (entry.session.client(), entry.session.identity().user.clone());
+        let before = std::mem::replace(&mut entry.listed, user.clone());
+        self.by_client.insert(client, index);
+        if before != user {
+            self.unlist_user(index, before);
+            user.into_iter().for_each(|user| self.by_user.entry(user).or_default().push(index));
+        }
+    }
+
+    pub fn detach(&mut self, index: SessionIndex) -> Option<(ReaderKey, Attachment)> {
+        let entry = self.get(index)?;
+        let reader = entry.reader.take()?;
+        let attachment = entry.attachment.take()?;
+        self.by_reader[reader.0 as usize] = None;
+        Some((reader, attachment))
+    }
+
+    pub fn remove(&mut self, index: SessionIndex) {
+        if self.get(index).is_none() {
+            return;
+        }
+        let entry = self.entries.remove(index.0 as usize);
+        let (key, client) = (entry.session.key(), entry.session.client());
+        self.by_key.remove(&key);
+        if self.by_client.get(&client) == Some(&index) {
+            self.by_client.remove(&client);
+        }
+        self.unlist_user(index, entry.listed);
+    }
+
+    fn unlist_user(&mut self, index: SessionIndex, user: Option<UserId>) {
+        let Some(user) = user else { return };
+        let Some(list) = self.by_user.get_mut(&user) else { return };
+        list.retain(|listed| *listed != index);
+        if list.is_empty() {
+            self.by_user.remove(&user);
+        }
+    }
+
+    /// Sets a deadline, unless an earlier one is set.
+    pub fn arm(&mut self, index: SessionIndex, at: Instant) {
+        let Some(entry) = self.get(index) else { return };
+        if at < entry.armed {
+            entry.armed = at;
+            let first = self.wheel.poll_timeout().is_none_or(|next| at < next);
+            self.wheel.insert(at, index);
+            self.nearer |= first;
+        }
+    }
+
+    /// The sessions whose deadline has come.
+    pub fn take_due(&mut self, now: Instant) -> Vec<SessionIndex> {
+        let mut due = Vec::new();
+        self.wheel.handle_timeout(now, &mut due);
+        due.retain(|index| {
+            let Some(entry) = self.get(*index).filter(|entry| entry.armed <= now) else {
+                return false;
+            };
+            entry.armed = Instant(u64::MAX);
+            true
+        });
+        due
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.wheel.poll_timeout()
+    }
+
+    /// Whether a deadline came nearer since this was asked last.
+    pub fn take_nearer(&mut self) -> bool {
+        std::mem::take(&mut self.nearer)
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub fn attached(&self) -> usize {
+        self.entries.iter().filter(|(_, entry)| entry.attachment.is_some()).count()
+    }
+}
