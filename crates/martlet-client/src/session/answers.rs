@@ -1,5 +1,7 @@
 //! Who gets which answer: everything the server says goes through here to the machine it is for.
 
+use std::time::Duration;
+
 use martlet_core::model::{ChannelName, Close, Code, Refusal};
 use martlet_core::session::{Answer, Connected, Event};
 use martlet_core::time::Now;
@@ -140,7 +142,15 @@ impl Session {
         if another_way {
             self.channels.handle_grant_lost();
         }
-        self.lose(now, why, if another_way { Advice::None } else { advice });
+        let advice = match code {
+            // The token is at hand, so there is nothing to wait for.
+            Some(Code::GrantInvalid | Code::GrantExpired) if another_way => {
+                Advice::After(Duration::ZERO)
+            }
+            _ if another_way => Advice::None,
+            _ => advice,
+        };
+        self.lose(now, why, advice);
     }
 
     fn handle_close(&mut self, now: Now, close: &Close) {

@@ -16,16 +16,18 @@ mod progress;
 /// The largest file that is read. A server takes far less unless it is told otherwise.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Publish into a channel.
+/// Publish into a channel
 ///
-/// One message:              martlet pub news '{"hello":1}'
+/// One message:             martlet pub news '{"hello":1}'
 ///
-/// A file:                   martlet pub news --file story.json
+/// A file:                  martlet pub news --file story.json
 ///
-/// Each line of a program:   vmstat 1 | martlet pub host --lines
+/// Each line of a program:  vmstat 1 | martlet pub host --lines
 ///
 /// Data that is JSON is published as JSON, and anything else as a JSON text.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+#[command(override_usage = "martlet pub [OPTIONS] <CHANNEL> <DATA|--file <FILE>|--lines>")]
 #[command(group = clap::ArgGroup::new("source").required(true).args(["data", "file", "lines"]))]
 pub struct Arguments {
     /// The channel

@@ -18,17 +18,18 @@ mod show;
 
 use show::{Format, Style};
 
-/// Follow channels.
+/// Follow channels
 ///
-/// What comes from now on:          martlet sub news
+/// What comes from now on:        martlet sub news
 ///
-/// The last ten minutes too:        martlet sub news scores --since 10m
+/// The last ten minutes too:      martlet sub news scores --since 10m
 ///
-/// As JSON, for another program:    martlet sub news --format json | jq .data
+/// As JSON, for another program:  martlet sub news --format json | jq .data
 ///
 /// Publications go to standard output, one a line; gaps, lags and reconnects to standard error.
 /// Ctrl-C ends it and says where to go on.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Arguments {
     /// The channels
     #[arg(required_unless_present = "cursor")]

@@ -8,4 +8,5 @@ mod played;
 mod program;
 mod publish;
 mod subscribe;
+mod together;
 mod token;
