@@ -9,6 +9,7 @@ import { read, write } from "../src/codec/proto/message.js";
 import { COMMAND, EVENT } from "../src/codec/proto/schema.js";
 import { Reader, Writer } from "../src/codec/proto/varint.js";
 import { formatCursor, parseCursor } from "../src/cursor.js";
+import { Emitter } from "../src/emitter.js";
 import { baseOf, timeOf } from "../src/options.js";
 import { EventStream } from "../src/transport/event_stream.js";
 import type { Command } from "../src/wire.js";
@@ -189,4 +190,26 @@ test("addresses and ages are understood, or refused", () => {
   assert.equal(timeOf("90s", 100_000), 10_000);
   assert.equal(timeOf(new Date(5), 0), 5);
   assert.throws(() => timeOf("soon", 0), RangeError);
+});
+
+test("a listener that throws does not keep the others from hearing", (context) => {
+  class Bell extends Emitter<{ ring: number }> {
+    ring(loud: number): void {
+      this.emit("ring", loud);
+    }
+  }
+  const later = context.mock.method(globalThis, "queueMicrotask", () => undefined);
+  const bell = new Bell();
+  const heard: number[] = [];
+  bell.on("ring", () => {
+    throw new Error("mine");
+  });
+  const off = bell.on("ring", (loud) => heard.push(loud));
+  bell.once("ring", (loud) => heard.push(-loud));
+  bell.ring(1);
+  off();
+  bell.ring(2);
+  assert.deepEqual(heard, [1, -1]);
+  const thrower = later.mock.calls[0]?.arguments[0] as unknown as () => void;
+  assert.throws(thrower, /mine/);
 });
