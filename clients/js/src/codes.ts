@@ -86,6 +86,8 @@ export const codes = {
   cursor_invalid: 1212,
   /** The time in since could not be read. */
   since_invalid: 1213,
+  /** The backend ended this subscription. */
+  subscription_ended: 1214,
   /** The data is larger than the limit. */
   data_too_large: 1300,
   /** The data is neither JSON nor base64 bytes. */
@@ -114,6 +116,8 @@ export const codes = {
   failed: 3006,
   /** The token expired while connected. */
   expired: 3007,
+  /** The backend asked this client to connect again. */
+  reconnect: 3008,
   /** The client sent what the protocol forbids. */
   bad_frame: 3500,
   /** The client was refused. */

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::service::Service;
@@ -235,6 +235,7 @@ async fn answer(
     router: Router,
     request: Request<Incoming>,
 ) -> Response<Body> {
+    let request = with_host(request);
     let head = Head::of(&request);
     if Cors::is_preflight(&head.method, &head.headers) {
         let mut response = Response::new(Body::empty());
@@ -255,6 +256,15 @@ async fn answer(
     };
     site.cors.allow(&head.headers, response.headers_mut());
     response
+}
+
+/// HTTP/2 names the host in the address; what compares it with an origin looks for it here.
+fn with_host(mut request: Request<Incoming>) -> Request<Incoming> {
+    let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
+    if let Some(host) = authority.and_then(|text| HeaderValue::try_from(text).ok()) {
+        request.headers_mut().entry(header::HOST).or_insert(host);
+    }
+    request
 }
 
 /// A WebSocket on a connection that served something else before.

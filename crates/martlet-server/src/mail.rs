@@ -31,6 +31,8 @@ pub enum Mail {
     Frame(SessionKey, Bytes, oneshot::Sender<Result<(), Refusal>>),
     /// Do something with some sessions; answer with how many there were.
     Control(Control, oneshot::Sender<usize>),
+    /// Say that it lives.
+    Hello(oneshot::Sender<()>),
     /// Say how things are.
     Stats(oneshot::Sender<WorkerStats>),
     /// End all sessions; answer when the last has gone.

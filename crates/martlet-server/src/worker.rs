@@ -168,7 +168,7 @@ impl Worker {
         result
     }
 
-    fn take_letter(&self, state: &mut State, now: Now, letter: Mail) {
+    fn take_letter(self: &Rc<Self>, state: &mut State, now: Now, letter: Mail) {
         match letter {
             Mail::Request(to, request) => state.shard.handle_request(now, to, request),
             Mail::Reply(ticket, reply) => self.take_reply(state, now, ticket, reply),
@@ -184,6 +184,9 @@ impl Worker {
             }
             Mail::Control(control, reply) => {
                 let _ = reply.send(self.control(state, now, control));
+            }
+            Mail::Hello(reply) => {
+                let _ = reply.send(());
             }
             Mail::Stats(reply) => {
                 let _ = reply.send(state.stats());

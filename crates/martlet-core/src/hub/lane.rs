@@ -181,6 +181,8 @@ pub struct Lane {
     names: HashMap<ChannelName, u32, FixedState>,
     marked: VecDeque<u32>,
     outputs: VecDeque<LaneOutput>,
+    /// Channels of which a page could not be read.
+    failed: Vec<ChannelName>,
     /// Kept for the visits, so that they allocate nothing.
     steps: Vec<visit::Step>,
     cursors: Vec<u8>,
@@ -200,6 +202,7 @@ impl Lane {
             names: HashMap::with_hasher(FixedState::with_seed(seed)),
             marked: VecDeque::new(),
             outputs: VecDeque::new(),
+            failed: Vec::new(),
             steps: Vec::new(),
             cursors: Vec::new(),
         }

@@ -95,6 +95,7 @@ codes! {
     NodeFull = 1211, Temporary, 503, "node_full", "The node keeps as many channels as the limit allows.", "Try again later, or raise limits.channels_per_node.";
     CursorInvalid = 1212, Refusal, 400, "cursor_invalid", "The cursor could not be read.", "Send back a cursor exactly as it was received, or none to start at the present.";
     SinceInvalid = 1213, Refusal, 400, "since_invalid", "The time in since could not be read.", "Give Unix milliseconds, or an age such as 90s, 10m or 2h.";
+    SubscriptionEnded = 1214, Refusal, 403, "subscription_ended", "The backend ended this subscription.", "Ask the application why.";
 
     DataTooLarge = 1300, Refusal, 413, "data_too_large", "The data is larger than the limit.", "Publish a link to it instead, or raise limits.data_bytes.";
     DataInvalid = 1301, Refusal, 400, "data_invalid", "The data is neither JSON nor base64 bytes.", "Put JSON into data, or base64 into bytes, and only one of the two.";
@@ -111,6 +112,7 @@ codes! {
     ConnectTimeout = 3005, CloseAndReturn, 408, "connect_timeout", "The client did not say connect in time.", "Send connect as the first command.";
     Failed = 3006, CloseAndReturn, 500, "failed", "The server failed.", "Come back; if it persists, look at the server's log.";
     Expired = 3007, CloseAndReturn, 401, "expired", "The token expired while connected.", "Come back with a new token; refresh in time to avoid this.";
+    Reconnect = 3008, CloseAndReturn, 503, "reconnect", "The backend asked this client to connect again.", "Come back; the cursor brings what was missed.";
 
     BadFrame = 3500, CloseForGood, 400, "bad_frame", "The client sent what the protocol forbids.", "Correct the client.";
     Unauthorized = 3501, CloseForGood, 401, "unauthorized", "The client was refused.", "The error before the close says why.";

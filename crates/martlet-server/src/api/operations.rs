@@ -19,7 +19,7 @@ const OPENAPI: &str = include_str!("openapi.json");
 
 /// `GET /health`: the process lives and its workers answer.
 pub async fn health(State(site): State<Arc<Site>>) -> Outcome {
-    site.mailboxes.ask_all(Mail::Stats).await?;
+    site.mailboxes.ask_all(Mail::Hello).await?;
     json_of(&serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
 }
 

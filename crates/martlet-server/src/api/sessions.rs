@@ -53,7 +53,7 @@ pub async fn unsubscribe(
 /// `POST /v1/disconnect`
 pub async fn disconnect(State(site): State<Arc<Site>>, headers: HeaderMap, body: Bytes) -> Outcome {
     let about = read(&site, &headers, &body)?;
-    let code = if about.reconnect { Code::Shutdown } else { Code::Disconnected };
+    let code = if about.reconnect { Code::Reconnect } else { Code::Disconnected };
     let detail = about.reason.clone().map(String::into_boxed_str);
     if detail.as_ref().is_some_and(|reason| reason.len() > REASON_BYTES_MAX) {
         let detail = format!("a reason has at most {REASON_BYTES_MAX} bytes");

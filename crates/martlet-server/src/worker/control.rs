@@ -21,7 +21,7 @@ impl Worker {
                 native
             }),
             Control::Unsubscribe(whom, channel) => self.each(state, &whom, |session, _| {
-                let why = Refusal::because(Code::Disconnected, "the backend ended the subscription");
+                let why = Refusal::from(Code::SubscriptionEnded);
                 session.end_subscription(&channel, why)
             }),
             Control::Disconnect { whom, close, at } => {

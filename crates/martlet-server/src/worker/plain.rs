@@ -9,6 +9,9 @@ use super::*;
 /// Follows what a client is told, as far as its plain stream has not begun.
 pub(super) fn follow(state: &mut State, index: SessionIndex, event: &Event) {
     let Some(entry) = state.sessions.get(index) else { return };
+    if entry.attachment.as_ref().is_none_or(|a| a.kind.native() || a.opening.is_none()) {
+        return;
+    }
     let named = entry.session.identity().channels.clone();
     let (Some(reader), Some(attachment)) = (entry.reader, entry.attachment.as_mut()) else { return };
     let Some(opening) = attachment.opening.as_mut() else { return };

@@ -82,6 +82,7 @@ pub(super) struct Sessions {
     dirty: Vec<SessionIndex>,
     wheel: Wheel<SessionIndex>,
     nearer: bool,
+    attached: usize,
 }
 
 /// Deadlines are met to this granularity.
@@ -101,6 +102,7 @@ impl Sessions {
             dirty: Vec::new(),
             wheel: Wheel::new(now, SLOT, SLOTS),
             nearer: false,
+            attached: 0,
         }
     }
 
@@ -125,6 +127,7 @@ impl Sessions {
         });
         let index = SessionIndex(place as u32, self.generations);
         self.by_key.insert(key, index);
+        self.attached += 1;
         let slot = reader.0 as usize;
         if self.by_reader.len() <= slot {
             self.by_reader.resize(slot + 1, None);
@@ -196,6 +199,7 @@ impl Sessions {
         let reader = entry.reader.take()?;
         let attachment = entry.attachment.take()?;
         self.by_reader[reader.0 as usize] = None;
+        self.attached -= 1;
         Some((reader, attachment))
     }
 
@@ -264,6 +268,6 @@ impl Sessions {
     }
 
     pub fn attached(&self) -> usize {
-        self.entries.iter().filter(|(_, entry)| entry.attachment.is_some()).count()
+        self.attached
     }
 }

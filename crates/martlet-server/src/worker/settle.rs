@@ -25,7 +25,7 @@ impl Worker {
         }
     }
 
-    fn do_for_shard(&self, state: &mut State, now: Now, output: ShardOutput) {
+    fn do_for_shard(self: &Rc<Self>, state: &mut State, now: Now, output: ShardOutput) {
         match output {
             ShardOutput::Store(ticket, request) => {
                 state.store.submit(now, ticket, request);
@@ -50,10 +50,21 @@ impl Worker {
         }
     }
 
-    pub(super) fn take_reply(&self, state: &mut State, now: Now, ticket: u64, reply: Reply) {
+    /// A reply came. What a session does about it is done at once: when it begins to read a
+    /// channel, its place has to be there before the channel's next delivery comes.
+    pub(super) fn take_reply(
+        self: &Rc<Self>,
+        state: &mut State,
+        now: Now,
+        ticket: u64,
+        reply: Reply,
+    ) {
         match state.tickets.take(ticket) {
-            Some(Waiting::Session(index, number)) => match state.sessions.touch(index) {
-                Some(entry) => entry.session.handle_reply(number, reply),
+            Some(Waiting::Session(index, number)) => match state.sessions.get(index) {
+                Some(entry) => {
+                    entry.session.handle_reply(number, reply);
+                    self.settle_session(state, now, index);
+                }
                 None => self.give_back(state, now, reply),
             },
             Some(Waiting::Load(channel, after)) => match reply {

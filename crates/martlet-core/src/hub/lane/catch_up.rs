@@ -22,6 +22,7 @@ impl Lane {
         let mut woken = Vec::new();
         for log in &mut stream.logs {
             log.loading.retain(|loading| *loading != after);
+            log.waiting.retain(|place| waiting_place(&mut self.readers, *place, key).is_some());
             if current && !log.waiting.is_empty() {
                 fill(log, after, page, head.offset, wires);
             }
@@ -49,18 +50,17 @@ impl Lane {
         for log in &mut self.streams[key as usize].logs {
             log.loading.retain(|loading| *loading != after);
         }
+        self.failed.push(channel.clone());
     }
 
     /// Asks again for pages that could not be read. To be called now and then.
     pub fn retry(&mut self) {
-        let stuck = |log: &WireLog| log.loading.is_empty() && !log.waiting.is_empty();
-        let keys: Vec<usize> =
-            self.streams.iter().filter(|(_, s)| s.logs.iter().any(stuck)).map(|(k, _)| k).collect();
-        for key in keys {
-            let logs = self.streams[key].logs.iter_mut().filter(|log| stuck(log));
-            let waiting: Vec<PlaceRef> =
-                logs.flat_map(|log| std::mem::take(&mut log.waiting)).collect();
-            waiting.into_iter().for_each(|place| self.wake_waiting(place, key as u32, 0, true));
+        for channel in std::mem::take(&mut self.failed) {
+            let Some(&key) = self.names.get(&channel) else { continue };
+            let logs = self.streams[key as usize].logs.iter_mut();
+            let stuck = logs.filter(|log| log.loading.is_empty());
+            let waiting: Vec<_> = stuck.flat_map(|log| std::mem::take(&mut log.waiting)).collect();
+            waiting.into_iter().for_each(|place| self.wake_waiting(place, key, 0, true));
         }
     }
 
@@ -114,7 +114,7 @@ impl Lane {
         }
         for place in places {
             let entry = &mut self.readers[place.reader as usize].places[place.slot as usize];
-            (entry.state, entry.ahead) = (State::Behind, same && entry.offset > to.offset);
+            (entry.state, entry.ahead) = (State::Behind, false);
             let from = entry.offset + 1;
             if !same {
                 entry.offset = to.offset;
