@@ -80,7 +80,7 @@ pub struct Page {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be reached or is broken.
-    #[error("the store cannot be reached")]
+    #[error("the store is not available")]
     Unavailable,
     /// It keeps as many channels as it may.
     #[error("the store keeps as many channels as it may")]

@@ -28,6 +28,9 @@ impl Shard {
         limit: usize,
         reverse: bool,
     ) -> Result<(), Refusal> {
+        if self.namespace(&channel)?.history_size == 0 {
+            return Err(Code::HistoryOff.into());
+        }
         let range = match (start, reverse) {
             (Some(Start::After(position)), false) => Range::After(position.offset),
             (Some(Start::After(position)), true) => Range::Until(position.offset.saturating_sub(1)),

@@ -140,10 +140,12 @@ impl Session {
         });
     }
 
-    /// A client whose `connect` failed is told why and closed.
+    /// A client whose `connect` failed is told why and closed; it comes back by itself only if
+    /// that may help.
     fn turn_away(&mut self, id: u32, refusal: Refusal) {
+        let code = if refusal.code.temporary() { Code::Failed } else { Code::Unauthorized };
         self.refuse(id, None, refusal);
-        self.close(Code::Unauthorized.into());
+        self.close(code.into());
     }
 
     fn publish(&mut self, now: Now, id: u32, mut draft: Draft) {
