@@ -47,8 +47,9 @@ fn write_chunk(out: &mut Vec<u8>, payload: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Writes a number that is not 0.
 fn write_hex(out: &mut Vec<u8>, number: usize) {
-    let digits = (usize::BITS - number.leading_zeros()).div_ceil(4).max(1);
+    let digits = (usize::BITS - number.leading_zeros()).div_ceil(4);
     out.extend((0..digits).rev().map(|place| {
         let digit = (number >> (4 * place)) & 0xF;
         b"0123456789abcdef"[digit]

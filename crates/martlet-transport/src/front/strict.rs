@@ -1,4 +1,5 @@
-//! The checks that hyper leaves to its users, made before each request it has read.
+//! The checks that hyper leaves to its users, made on each request it has read. (A body with two
+//! lengths is not among them: hyper reads it as chunks and ends the connection after it.)
 
 use std::error::Error;
 use std::future::Future;
@@ -35,18 +36,8 @@ impl<D: Doors> Service<Request<Incoming>> for Strict<D> {
             let answer = refused::<D>(&self.doors, &refusal);
             return Box::pin(std::future::ready(Ok(answer)));
         }
-        // Where a Transfer-Encoding was given, hyper has dropped any Content-Length beside it. A
-        // proxy before us may have read the other one, so nothing after this body is trusted.
-        let last = request.version() < Version::HTTP_2
-            && request.headers().contains_key(header::TRANSFER_ENCODING);
         let answering = self.service.call(request);
-        Box::pin(async move {
-            let mut answer = answering.await.map_err(Into::into)?;
-            if last && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-                close_after(&mut answer);
-            }
-            Ok(answer.map(Either::Left))
-        })
+        Box::pin(async move { Ok(answering.await.map_err(Into::into)?.map(Either::Left)) })
     }
 }
 
@@ -66,8 +57,4 @@ fn refused<D: Doors>(doors: &D, refusal: &Refusal) -> Answer<D> {
     let json_type = HeaderValue::from_static("application/json");
     answer.headers_mut().insert(header::CONTENT_TYPE, json_type);
     answer
-}
-
-fn close_after<B>(answer: &mut Response<B>) {
-    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
 }

@@ -296,6 +296,24 @@ async fn a_websocket_works_on_a_new_connection_and_on_a_kept_one() {
 }
 
 #[tokio::test]
+async fn an_upgrade_loses_nothing_that_was_read_ahead() {
+    with_server(FrontOptions::default(), async |server| {
+        let padding = "a".repeat(7_800);
+        let before = format!("GET /a HTTP/1.1\r\nHost: a\r\nX: {padding}\r\n\r\n{UPGRADE}");
+        let hi = [0x81, 0x82, 0, 0, 0, 0, b'h', b'i'];
+        let bytes = [before.as_bytes(), &hi.repeat(200)].concat();
+        let mut socket = server.connect().await;
+        socket.write_all(&bytes).await.expect("it reads");
+        read_until(&mut socket, "Switching Protocols\r\n").await;
+        read_until(&mut socket, "\r\n\r\n").await;
+        let mut echoes = vec![0; 200 * 4];
+        socket.read_exact(&mut echoes).await.expect("all are sent back");
+        assert_eq!(echoes, [0x81, 2, b'h', b'i'].repeat(200));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn bad_requests_are_told_why_and_closed() {
     with_server(FrontOptions::default(), async |server| {
         let refused = async |bytes: &[u8], status: &str, code: Code| {

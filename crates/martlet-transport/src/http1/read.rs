@@ -48,16 +48,13 @@ async fn read_head_slowly(
     loop {
         // A head is parsed when its end may be there, not at every byte: a client that sends
         // byte by byte costs no more than one that sends all at once.
-        let worth_parsing = searched == 0
-            || bytes.len() >= limits.bytes
-            || holds_blank_line(&bytes[searched.saturating_sub(3)..]);
-        searched = bytes.len();
-        if worth_parsing
-            && !bytes.is_empty()
+        let full = bytes.len() >= limits.bytes;
+        if (full || is_worth_parsing(bytes, searched))
             && let Some(found) = parse_head(bytes, limits)?
         {
             return Ok(found);
         }
+        searched = bytes.len();
         if read_some(stream, bytes, limits.bytes).await? == 0 {
             return Err(cut_off(bytes));
         }
@@ -69,6 +66,14 @@ fn cut_off(bytes: &[u8]) -> NoHead {
         return NoHead::Gone;
     }
     NoHead::Refused(Refusal::because(Code::RequestInvalid, "the request ends in its head"))
+}
+
+/// Whether bytes beyond the first `searched` may have completed a head, or are its first ones and
+/// may be no head at all.
+pub(super) fn is_worth_parsing(bytes: &[u8], searched: usize) -> bool {
+    // An end that was cut begins up to two bytes before what is new.
+    let new = &bytes[searched.saturating_sub(2)..];
+    (searched == 0 && !bytes.is_empty()) || holds_blank_line(new)
 }
 
 fn holds_blank_line(bytes: &[u8]) -> bool {

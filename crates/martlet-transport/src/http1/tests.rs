@@ -4,6 +4,7 @@ use martlet_core::model::{Code, Refusal};
 use proptest::prelude::*;
 
 use super::body::Chunks;
+use super::read::is_worth_parsing;
 use super::*;
 
 const LIMITS: HeadLimits = HeadLimits { bytes: 2000, fields: 20, address: 1000 };
@@ -43,6 +44,18 @@ fn half_a_head_is_waited_for() {
         assert!(parse(&text[..length]).expect("nothing wrong so far").is_none());
     }
     assert_eq!(good(text).body_length(), BodyLength::Exactly(3));
+}
+
+#[test]
+fn the_end_of_a_head_is_found_however_it_is_cut() {
+    for text in ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\nHost: a\n\n"] {
+        for searched in 0..text.len() {
+            assert!(is_worth_parsing(text.as_bytes(), searched), "{searched}");
+            let worth = is_worth_parsing(&text.as_bytes()[..searched], searched / 2);
+            assert!(!worth || searched / 2 == 0, "{searched}");
+        }
+    }
+    assert!(!is_worth_parsing(b"", 0));
 }
 
 #[test]
@@ -151,6 +164,9 @@ fn bad_chunks_are_refused() {
     }
     assert_eq!(chunks_of(b"65\r\n"), Err(Code::FrameTooLarge));
     assert_eq!(chunks_of(b"64\r\n"), Ok(None));
+    assert_eq!(chunks_of(b"60\r\n"), Ok(None));
+    let two = [&b"60\r\n"[..], &[b'a'; 0x60], b"\r\n5\r\n"].concat();
+    assert_eq!(chunks_of(&two), Err(Code::FrameTooLarge));
     let trailers = format!("0\r\n{}", "A: b\r\n".repeat(40));
     assert_eq!(chunks_of(trailers.as_bytes()), Err(Code::RequestInvalid));
 }

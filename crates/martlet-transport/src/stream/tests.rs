@@ -197,19 +197,55 @@ async fn what_tls_owes_is_sent_by_the_task_that_waits_for_reading() {
     let (mut client, stream) = tls().await;
     let stream = Rc::new(stream);
     let reader = stream.clone();
-    let reading = async move { read(&reader, &mut [0; 9]).await };
-    let pattern = pattern();
-    let rest = async {
-        // Lets the other future begin to wait.
+    let local = tokio::task::LocalSet::new();
+    local.spawn_local(async move { read(&reader, &mut [0; 9]).await });
+    let test = async {
+        // Lets the other task begin to wait.
         tokio::task::yield_now().await;
+        let pattern = pattern();
         let taken = fill(&stream, &pattern);
         assert!(stream.secure.as_ref().is_some_and(|secure| secure.owes()));
         let mut bytes = vec![0; taken];
-        client.read_exact(&mut bytes).await.expect("all of it is sent");
+        let reading = client.read_exact(&mut bytes);
+        tokio::time::timeout(Duration::from_secs(5), reading)
+            .await
+            .expect("all of it is sent")
+            .expect("it is connected");
         check(&bytes, &pattern, 0);
         drop(client);
     };
-    let (_, ()) = tokio::join!(reading, rest);
+    local.run_until(test).await;
+}
+
+#[tokio::test]
+async fn what_tls_has_opened_is_readable_without_the_socket() {
+    let (mut client, stream) = tls().await;
+    client.write_all(b"hello").await.expect("it reads");
+    client.flush().await.expect("it reads");
+    assert_eq!(read(&stream, &mut [0; 2]).await.expect("sent"), 2);
+    // Makes the runtime forget that the socket had something.
+    let nothing = stream.socket.try_read(&mut [0; 1]).expect_err("all was taken in");
+    assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+    let readable = tokio::time::timeout(Duration::from_secs(5), stream.readable()).await;
+    readable.expect("there is more").expect("it is connected");
+    assert_eq!(stream.try_read(&mut [0; 9]).expect("there is more"), 3);
+}
+
+#[tokio::test]
+async fn a_tls_stream_ends_tls_and_then_the_socket() {
+    let (client, server) = sockets().await;
+    let (config, connector) = configs();
+    let name = ServerName::try_from("localhost").expect("a name");
+    let options = SocketOptions::default();
+    let connecting = connector.connect(name, client);
+    let (client, stream) = tokio::join!(connecting, Stream::tls(server, config, &options));
+    let (mut client, stream) = (client.expect("a trusted server"), stream.expect("a handshake"));
+    stream.shutdown();
+    let ended = tokio::time::timeout(Duration::from_secs(5), async {
+        assert_eq!(client.read(&mut [0; 9]).await.expect("TLS ends properly"), 0);
+        client.get_mut().0.read(&mut [0; 9]).await
+    });
+    assert_eq!(ended.await.expect("the socket ends").expect("properly"), 0);
 }
 
 #[tokio::test]

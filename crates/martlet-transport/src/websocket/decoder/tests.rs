@@ -387,6 +387,21 @@ proptest! {
 }
 
 #[test]
+fn the_server_writes_lengths_in_as_few_bytes_as_they_need() {
+    for (length, head) in [
+        (0, &[0x82, 0][..]),
+        (125, &[0x82, 125]),
+        (126, &[0x82, 126, 0, 126]),
+        (0xFFFF, &[0x82, 126, 0xFF, 0xFF]),
+        (0x1_0000, &[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+    ] {
+        let mut bytes = Vec::new();
+        encoder::write_binary(&mut bytes, &vec![7; length]);
+        assert_eq!((&bytes[..head.len()], bytes.len()), (head, head.len() + length));
+    }
+}
+
+#[test]
 fn every_deflated_message_ends_without_its_tail() {
     assert!(!deflated(&[b'a'; 500]).ends_with(&DEFLATE_TAIL));
 }
