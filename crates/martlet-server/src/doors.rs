@@ -63,7 +63,12 @@ pub struct Site {
 
 impl Site {
     /// What `settings` say.
-    pub fn new(settings: &Settings, mailboxes: Mailboxes, tls: Option<Tls>, ready: AtomicBool) -> Self {
+    pub fn new(
+        settings: &Settings,
+        mailboxes: Mailboxes,
+        tls: Option<Tls>,
+        ready: AtomicBool,
+    ) -> Self {
         Self {
             mailboxes,
             keys: settings.keys.clone(),
@@ -127,7 +132,8 @@ impl Doors for Gate {
     type Service = GateService;
 
     fn holds(&self, head: &Head, _: Peer) -> bool {
-        matches!(head.path(), "/v1/ws" | "/v1/sse") && !Cors::is_preflight(&head.method, &head.headers)
+        matches!(head.path(), "/v1/ws" | "/v1/sse")
+            && !Cors::is_preflight(&head.method, &head.headers)
     }
 
     async fn hold(self: Rc<Self>, head: Head, held: Held) {
@@ -174,7 +180,9 @@ impl Gate {
         let asked = match self.asked(&head, &mut held).await {
             Ok(asked) => asked,
             Err(NoHead::Gone) => return,
-            Err(NoHead::Refused(refusal)) => return self.turn_away(&held.stream, &refusal, cors).await,
+            Err(NoHead::Refused(refusal)) => {
+                return self.turn_away(&held.stream, &refusal, cors).await;
+            }
         };
         let stream = Rc::new(held.stream);
         let (worker, version) = (Rc::clone(&self.worker), head.version);

@@ -87,13 +87,8 @@ impl Mailboxes {
     }
 
     /// How many workers there are.
-    pub fn len(&self) -> usize {
+    pub fn workers(&self) -> usize {
         self.boxes.len()
-    }
-
-    /// Whether there are no workers.
-    pub fn is_empty(&self) -> bool {
-        self.boxes.is_empty()
     }
 
     /// The worker whose shard owns `channel`.
@@ -121,8 +116,8 @@ impl Mailboxes {
         &self,
         mail: impl Fn(oneshot::Sender<T>) -> Mail,
     ) -> Result<Vec<T>, Stopping> {
-        let mut answers = Vec::with_capacity(self.len());
-        for worker in 0..self.len() {
+        let mut answers = Vec::with_capacity(self.workers());
+        for worker in 0..self.workers() {
             let (reply, answer) = oneshot::channel();
             self.send(LaneId(worker as u16), vec![mail(reply)])?;
             answers.push(answer);
@@ -145,7 +140,7 @@ pub struct Post {
 impl Post {
     /// Post to `mailboxes`.
     pub fn new(mailboxes: Mailboxes) -> Self {
-        let letters = (0..mailboxes.len()).map(|_| Vec::new()).collect();
+        let letters = (0..mailboxes.workers()).map(|_| Vec::new()).collect();
         Self { mailboxes, letters }
     }
 
@@ -156,7 +151,7 @@ impl Post {
 
     /// How many workers there are.
     pub fn workers(&self) -> usize {
-        self.mailboxes.len()
+        self.mailboxes.workers()
     }
 
     /// Puts something in.

@@ -60,7 +60,8 @@ pub struct Node {
 impl Node {
     /// Binds the addresses and starts the threads. When this returns, the node serves.
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
-        let listeners = settings.listen.iter().map(|at| bind(*at)).collect::<Result<Vec<_>, _>>()?;
+        let listeners =
+            settings.listen.iter().map(|at| bind(*at)).collect::<Result<Vec<_>, _>>()?;
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
         let (boxes, letters): (Vec<_>, Vec<_>) =
             (0..settings.workers).map(|_| mpsc::unbounded_channel()).unzip();
@@ -81,7 +82,9 @@ impl Node {
             })?);
         }
         let verifier = Arc::clone(&common.verifier);
-        threads.push(spawn("martlet-accept".into(), move || accept(listeners, mailboxes, verifier, stop))?);
+        threads.push(spawn("martlet-accept".into(), move || {
+            accept(listeners, mailboxes, verifier, stop)
+        })?);
         Ok(Self { site, addresses, stopping, threads })
     }
 
@@ -109,7 +112,7 @@ impl Node {
         let all = self.site.mailboxes.ask_all(Mail::Stop);
         let gone = tokio::time::timeout(grace, all).await.is_ok();
         let left = if gone { 0 } else { self.sessions().await };
-        for worker in 0..self.site.mailboxes.len() {
+        for worker in 0..self.site.mailboxes.workers() {
             let _ = self.site.mailboxes.send(LaneId(worker as u16), vec![Mail::Exit]);
         }
         let joined = tokio::task::spawn_blocking(move || {
@@ -159,7 +162,9 @@ fn common(settings: &Settings) -> Common {
 fn tls(settings: &Settings) -> Result<Option<Tls>, StartError> {
     match &settings.tls {
         None => Ok(None),
-        Some(TlsSettings::Files { certificate, key }) => Ok(Some(Tls::from_files(certificate, key)?)),
+        Some(TlsSettings::Files { certificate, key }) => {
+            Ok(Some(Tls::from_files(certificate, key)?))
+        }
         Some(TlsSettings::Development) => {
             let mut names = vec!["localhost".to_owned()];
             names.extend(settings.listen.iter().map(|address| address.ip().to_string()));
@@ -254,7 +259,7 @@ async fn accept_from(
     stop: watch::Receiver<bool>,
 ) {
     let deal = |socket, _| {
-        next = (next + 1) % mailboxes.len();
+        next = (next + 1) % mailboxes.workers();
         // A worker that is gone takes the connection with it.
         let _ = mailboxes.send(LaneId(next as u16), vec![Mail::Socket(socket)]);
     };

@@ -113,12 +113,12 @@ impl Encoders {
         let mut out = Vec::new();
         match (kind.grammar, &answer.event) {
             (_, Event::Ping) if !kind.web_socket() => self.comment(kind, "", &mut out),
-            (Grammar::Json | Grammar::Proto, _) => self.native(kind, &mut out, |grammar, message| {
-                match grammar {
+            (Grammar::Json | Grammar::Proto, _) => {
+                self.native(kind, &mut out, |grammar, message| match grammar {
                     Grammar::Proto => proto::encode_answer(answer, message),
                     _ => json::encode_answer(answer, message),
-                }
-            }),
+                })
+            }
             (Grammar::Plain | Grammar::Envelope, event) => {
                 let envelope = kind.grammar == Grammar::Envelope;
                 if let Some(mut event) = PlainEvent::of(event, envelope) {

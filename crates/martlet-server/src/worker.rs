@@ -30,11 +30,11 @@ mod sessions;
 mod settle;
 mod stats;
 mod sweep;
-mod timers;
 mod tickets;
+mod timers;
 
-pub use sessions::{Attachment, PlainOpening, SessionIndex};
 pub use attach::Uplink;
+pub use sessions::{Attachment, PlainOpening, SessionIndex};
 pub use stats::WorkerStats;
 
 use sessions::Sessions;
@@ -118,7 +118,10 @@ impl Worker {
             id,
             common,
             state: RefCell::new(state),
-            read: RefCell::new(ReadBuffer { bytes: vec![0; READ_BYTES], inflater: Inflater::default() }),
+            read: RefCell::new(ReadBuffer {
+                bytes: vec![0; READ_BYTES],
+                inflater: Inflater::default(),
+            }),
             marked: Notify::new(),
             nearer: Notify::new(),
             emptied: Notify::new(),

@@ -15,7 +15,11 @@ use crate::doors::Site;
 use crate::mail::Mail;
 
 /// `POST /v1/send`
-pub async fn send(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, body: Bytes) -> Outcome {
+pub async fn send(
+    State(site): State<Arc<Site>>,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Outcome {
     if body.len() > site.limits.frame_bytes {
         return Err(Code::FrameTooLarge.into());
     }

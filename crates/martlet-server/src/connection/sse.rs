@@ -47,7 +47,9 @@ pub fn read(head: &Head, body: &[u8], worker: &Worker) -> Result<Asked, Refusal>
             })?;
             Ok(Asked::Native(frame.into()))
         }
-        Some(_) => Err(Refusal::because(Code::UnsupportedProtocol, "streams speak martlet.v1.json")),
+        Some(_) => {
+            Err(Refusal::because(Code::UnsupportedProtocol, "streams speak martlet.v1.json"))
+        }
     }
 }
 

@@ -106,7 +106,10 @@ fn take(
         ControlFlow::Continue(())
     });
     if let Err(fault) = outcome {
-        worker.handle_uplink(index, Uplink::Fault { close: close_of(&fault), code: fault.close_code() });
+        worker.handle_uplink(
+            index,
+            Uplink::Fault { close: close_of(&fault), code: fault.close_code() },
+        );
     }
 }
 

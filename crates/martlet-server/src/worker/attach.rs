@@ -149,10 +149,13 @@ impl Worker {
     }
 
     pub(super) fn detach(&self, state: &mut State, now: Now, index: SessionIndex) {
-        let Some((reader, _)) = state.sessions.detach(index) else { return };
+        let Some((reader, attachment)) = state.sessions.detach(index) else { return };
         state.lane.remove_reader(reader);
-        if let Some(entry) = state.sessions.touch(index) {
-            entry.session.handle_detach(now);
+        let Some(entry) = state.sessions.touch(index) else { return };
+        entry.session.handle_detach(now);
+        if !attachment.kind.native() {
+            // A plain reader comes back by its cursor; it does not know its session.
+            entry.session.leave();
         }
     }
 

@@ -25,7 +25,9 @@ impl Worker {
                 session.end_subscription(&channel, why)
             }),
             Control::Disconnect { whom, close, at } => {
-                if !close.reconnect() && let Whom::User(user) = &whom {
+                if !close.reconnect()
+                    && let Whom::User(user) = &whom
+                {
                     self.common.revoked.revoke(user.clone(), at);
                 }
                 self.each(state, &whom, |session, _| {
@@ -56,7 +58,8 @@ impl Worker {
     pub fn close_all(self: &Rc<Self>) {
         self.turn(|state| {
             let all = state.sessions.all();
-            let spread = RETURN_SPREAD_MS + RETURN_SPREAD_PER_THOUSAND_MS * (all.len() as u64 / 1_000);
+            let spread =
+                RETURN_SPREAD_MS + RETURN_SPREAD_PER_THOUSAND_MS * (all.len() as u64 / 1_000);
             for index in all {
                 let Some(entry) = state.sessions.touch(index) else { continue };
                 let after = RETURN_MIN_MS + random::bits() % spread;

@@ -13,7 +13,9 @@ pub(super) fn follow(state: &mut State, index: SessionIndex, event: &Event) {
         return;
     }
     let named = entry.session.identity().channels.clone();
-    let (Some(reader), Some(attachment)) = (entry.reader, entry.attachment.as_mut()) else { return };
+    let (Some(reader), Some(attachment)) = (entry.reader, entry.attachment.as_mut()) else {
+        return;
+    };
     let Some(opening) = attachment.opening.as_mut() else { return };
     match event {
         Event::Connected(_) => {
@@ -28,7 +30,8 @@ pub(super) fn follow(state: &mut State, index: SessionIndex, event: &Event) {
             answered(state, index);
         }
         Event::Closing(close) => {
-            let refusal = Refusal { code: close.code, detail: close.detail.clone(), after: close.after };
+            let refusal =
+                Refusal { code: close.code, detail: close.detail.clone(), after: close.after };
             decide(opening, Err(refusal));
         }
         _ => {}
@@ -45,7 +48,9 @@ fn decide(opening: &mut PlainOpening, how: Result<(), Refusal>) {
 /// A channel is read from now on: the reader's cursor has changed.
 pub(super) fn begun(state: &mut State, index: SessionIndex) {
     let Some(entry) = state.sessions.get(index) else { return };
-    let (Some(reader), Some(attachment)) = (entry.reader, entry.attachment.as_ref()) else { return };
+    let (Some(reader), Some(attachment)) = (entry.reader, entry.attachment.as_ref()) else {
+        return;
+    };
     let kind = attachment.kind;
     match (kind.native(), attachment.opening.is_some()) {
         (true, _) => {}
@@ -57,7 +62,9 @@ pub(super) fn begun(state: &mut State, index: SessionIndex) {
 /// One channel fewer to wait for.
 fn answered(state: &mut State, index: SessionIndex) {
     let Some(entry) = state.sessions.get(index) else { return };
-    let (Some(reader), Some(attachment)) = (entry.reader, entry.attachment.as_mut()) else { return };
+    let (Some(reader), Some(attachment)) = (entry.reader, entry.attachment.as_mut()) else {
+        return;
+    };
     let Some(opening) = attachment.opening.as_mut() else { return };
     opening.unanswered = opening.unanswered.saturating_sub(1);
     if opening.unanswered > 0 {
@@ -77,7 +84,9 @@ fn answered(state: &mut State, index: SessionIndex) {
 /// The head of the response has been written.
 pub(super) fn head_written(state: &mut State, index: SessionIndex) {
     let Some(entry) = state.sessions.get(index) else { return };
-    let (Some(reader), Some(attachment)) = (entry.reader, entry.attachment.as_mut()) else { return };
+    let (Some(reader), Some(attachment)) = (entry.reader, entry.attachment.as_mut()) else {
+        return;
+    };
     let Some(opening) = attachment.opening.as_mut() else { return };
     opening.head_written = true;
     if opening.unanswered == 0 {

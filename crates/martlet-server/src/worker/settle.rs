@@ -109,12 +109,16 @@ impl Worker {
             }
             LaneOutput::Lagged { reader, channel, offset, head } => {
                 state.counters.lagged += 1;
-                if let Some(entry) = state.sessions.by_reader(reader).and_then(|i| state.sessions.touch(i)) {
+                if let Some(entry) =
+                    state.sessions.by_reader(reader).and_then(|i| state.sessions.touch(i))
+                {
                     entry.session.handle_lagged(channel, offset, head);
                 }
             }
             LaneOutput::Gap { reader, gap } => {
-                if let Some(entry) = state.sessions.by_reader(reader).and_then(|i| state.sessions.touch(i)) {
+                if let Some(entry) =
+                    state.sessions.by_reader(reader).and_then(|i| state.sessions.touch(i))
+                {
                     entry.session.handle_gap(gap);
                 }
             }
@@ -146,7 +150,9 @@ impl Worker {
         match output {
             Output::Tell(answer) => self.tell(state, index, &answer),
             Output::Ask(number, question) => self.ask(state, now, index, number, question),
-            Output::Request(0, request) => self.request(state, now, Tickets::none(self.id), request),
+            Output::Request(0, request) => {
+                self.request(state, now, Tickets::none(self.id), request)
+            }
             Output::Request(number, request) => {
                 self.request_for(state, now, index, number, request);
             }
@@ -266,7 +272,11 @@ impl Worker {
             _ => state.encoders.answer(attachment.kind, answer),
         };
         if !frame.is_empty() && state.lane.push(reader, frame).is_err() {
-            state.sessions.touch(index).into_iter().for_each(|e| e.session.close(Code::Slow.into()));
+            state
+                .sessions
+                .touch(index)
+                .into_iter()
+                .for_each(|e| e.session.close(Code::Slow.into()));
         }
     }
 

@@ -23,11 +23,8 @@ impl Worker {
 
     fn next_deadline(&self) -> martlet_core::time::Instant {
         let state = self.state.borrow();
-        let known = [
-            state.sessions.poll_timeout(),
-            state.shard.poll_timeout(),
-            state.store.poll_timeout(),
-        ];
+        let known =
+            [state.sessions.poll_timeout(), state.shard.poll_timeout(), state.store.poll_timeout()];
         let latest = self.common.clock.instant().after(RETRY);
         known.into_iter().flatten().min().unwrap_or(latest).min(latest)
     }
