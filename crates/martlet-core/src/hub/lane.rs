@@ -181,7 +181,7 @@ pub struct Lane {
     names: HashMap<ChannelName, u32, FixedState>,
     marked: VecDeque<u32>,
     outputs: VecDeque<LaneOutput>,
-    /// Channels of which a page could not be read.
+    /// Channels of which a page could not be read, or told nothing that the lane did not know.
     failed: Vec<ChannelName>,
     /// Kept for the visits, so that they allocate nothing.
     steps: Vec<visit::Step>,

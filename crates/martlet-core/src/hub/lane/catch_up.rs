@@ -19,7 +19,7 @@ impl Lane {
         let stream = &mut self.streams[key as usize];
         let head = stream.head;
         let current = page.extent.head.epoch == head.epoch;
-        let mut woken = Vec::new();
+        let (mut woken, mut any_stuck) = (Vec::new(), false);
         for log in &mut stream.logs {
             log.loading.retain(|loading| *loading != after);
             log.waiting.retain(|place| waiting_place(&mut self.readers, *place, key).is_some());
@@ -29,15 +29,19 @@ impl Lane {
             let lost = (page.extent.first - 1).min(log.frames.before());
             let lost = if current { lost } else { 0 };
             // A page with nothing for whoever asked for it comes from a store that has yet to
-            // hear what this lane knows. Asking again at once would ask without end.
+            // hear what this lane knows. Asking again at once would ask without end: `retry` will.
             let waiting = std::mem::take(&mut log.waiting);
             let stuck = |place: &PlaceRef| {
                 waiting_place(&mut self.readers, *place, key)
                     .is_some_and(|p| p.offset == after && lost <= after && !log.goes_on(after))
             };
             let (stay, go): (Vec<_>, Vec<_>) = waiting.into_iter().partition(stuck);
+            any_stuck |= !stay.is_empty();
             log.waiting = stay;
             woken.extend(go.into_iter().map(|place| (place, lost)));
+        }
+        if any_stuck {
+            self.failed.push(channel.clone());
         }
         for (place, lost) in woken {
             self.wake_waiting(place, key, lost, page.extent.kept);
@@ -53,7 +57,7 @@ impl Lane {
         self.failed.push(channel.clone());
     }
 
-    /// Asks again for pages that could not be read. To be called now and then.
+    /// Asks again for pages that could not be read, or were of no use. To be called now and then.
     pub fn retry(&mut self) {
         for channel in std::mem::take(&mut self.failed) {
             let Some(&key) = self.names.get(&channel) else { continue };
@@ -114,7 +118,7 @@ impl Lane {
         }
         for place in places {
             let entry = &mut self.readers[place.reader as usize].places[place.slot as usize];
-            (entry.state, entry.ahead) = (State::Behind, false);
+            (entry.state, entry.ahead) = (State::Behind, same && entry.offset > to.offset);
             let from = entry.offset + 1;
             if !same {
                 entry.offset = to.offset;

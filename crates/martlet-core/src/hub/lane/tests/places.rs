@@ -43,7 +43,6 @@ fn a_place_may_be_removed_from_every_part() {
             bench.finish();
             for (i, reader) in readers.iter().enumerate() {
                 let expected = match i {
-                    _ if i == gone && i != other => "[end a];".into(),
                     _ if i == gone => "[end a];".into(),
                     _ if i == other => String::new(),
                     _ => frames("a", MISSING[i]..=5),
