@@ -86,10 +86,9 @@ impl Site {
 
 /// Where a worker's connections come in.
 pub struct Entrance {
-    /// What they need to know.
-    pub site: Arc<Site>,
-    /// Turns true when the node stops.
-    pub stop: watch::Receiver<bool>,
+    gate: Rc<Gate>,
+    options: Rc<FrontOptions>,
+    stop: watch::Receiver<bool>,
 }
 
 /// Waits until the node stops.
@@ -99,12 +98,20 @@ pub async fn stopped(mut stop: watch::Receiver<bool>) {
 }
 
 impl Entrance {
+    /// The entrance to `worker`. `stop` turns true when the node stops.
+    pub fn new(site: Arc<Site>, worker: Rc<Worker>, stop: watch::Receiver<bool>) -> Self {
+        let router = api::router(Arc::clone(&site));
+        let options = FrontOptions { head_timeout: PATIENCE, ..FrontOptions::default() };
+        Self { gate: Rc::new(Gate { site, worker, router }), options: Rc::new(options), stop }
+    }
+
     /// Serves one connection.
-    pub async fn serve(self: Rc<Self>, worker: Rc<Worker>, socket: TcpStream) {
-        let stream = match &self.site.tls {
-            None => Stream::plain(socket, &self.site.socket),
+    pub async fn serve(self: Rc<Self>, socket: TcpStream) {
+        let site = &self.gate.site;
+        let stream = match &site.tls {
+            None => Stream::plain(socket, &site.socket),
             Some(tls) => {
-                let shaking = Stream::tls(socket, tls.config(), &self.site.socket);
+                let shaking = Stream::tls(socket, tls.config(), &site.socket);
                 let shaken = tokio::time::timeout(PATIENCE, shaking).await;
                 shaken.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
             }
@@ -113,14 +120,12 @@ impl Entrance {
             Ok(stream) => stream,
             Err(error) => return tracing::debug!(%error, "a connection did not begin"),
         };
-        let router = api::router(Arc::clone(&self.site));
-        let doors = Rc::new(Gate { site: Arc::clone(&self.site), worker, router });
-        let options = Rc::new(FrontOptions { head_timeout: PATIENCE, ..FrontOptions::default() });
-        front::serve(stream, doors, options, stopped(self.stop.clone())).await;
+        let (gate, options) = (Rc::clone(&self.gate), Rc::clone(&self.options));
+        front::serve(stream, gate, options, stopped(self.stop.clone())).await;
     }
 }
 
-/// The doors of one connection.
+/// The doors of a worker's connections.
 pub struct Gate {
     site: Arc<Site>,
     worker: Rc<Worker>,

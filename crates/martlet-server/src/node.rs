@@ -74,11 +74,13 @@ impl Node {
         let mut threads = Vec::new();
         for (number, letters) in letters.into_iter().enumerate() {
             let number = LaneId(number as u16);
-            let entrance = Entrance { site: Arc::clone(&site), stop: stop.clone() };
+            let (site, stop) = (Arc::clone(&site), stop.clone());
             let post = Post::new(mailboxes.clone());
             let common = common.clone();
             threads.push(spawn(format!("martlet-worker-{}", number.0), move || async move {
-                work(Worker::new(number, common, post), letters, entrance).await;
+                let worker = Worker::new(number, common, post);
+                let entrance = Entrance::new(site, Rc::clone(&worker), stop);
+                work(worker, letters, Rc::new(entrance)).await;
             })?);
         }
         let verifier = Arc::clone(&common.verifier);
@@ -196,9 +198,8 @@ fn spawn<F: Future<Output = ()> + 'static>(
 async fn work(
     worker: Rc<Worker>,
     mut letters: mpsc::UnboundedReceiver<Vec<Mail>>,
-    entrance: Entrance,
+    entrance: Rc<Entrance>,
 ) {
-    let entrance = Rc::new(entrance);
     tokio::task::spawn_local(Rc::clone(&worker).sweep());
     tokio::task::spawn_local(Rc::clone(&worker).keep_time());
     while let Some(mut batch) = letters.recv().await {
@@ -214,7 +215,7 @@ async fn work(
         for mail in own {
             match mail {
                 Mail::Socket(socket) => {
-                    let serving = Rc::clone(&entrance).serve(Rc::clone(&worker), socket);
+                    let serving = Rc::clone(&entrance).serve(socket);
                     tokio::task::spawn_local(serving);
                 }
                 Mail::Stop(emptied) => {
