@@ -43,3 +43,6 @@ pub fn http1_chunks(bytes: &[u8]) -> Option<usize> {
     chunks.feed(bytes).ok()?;
     chunks.done().then(|| chunks.data().len())
 }
+
+#[cfg(test)]
+mod tests;
