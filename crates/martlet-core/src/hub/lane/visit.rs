@@ -61,7 +61,7 @@ impl Lane {
         steps.extend(
             reader.owed.iter().take(SLICES_MAX).map(|frame| Step::Owed { len: frame.len() }),
         );
-        if reader.owed.len() > SLICES_MAX || !self.outputs.is_empty() {
+        if !self.outputs.is_empty() {
             return;
         }
         let cursor = reader.wire.cursor;

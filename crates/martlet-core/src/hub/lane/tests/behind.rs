@@ -225,7 +225,7 @@ fn a_new_history_is_told_to_everyone_and_read_from_its_beginning() {
     bench.publish("a");
     bench.lane.unblock(live);
     bench.finish();
-    let gap = |from| format!("[gap a {from} ? epoch 00000002 0];a1.;");
+    let gap = |from| format!("[gap a {from} ? epoch 00000002 0];a1!;");
     assert_eq!(bench.heard(live), format!("{}{}", frames("a", 4..=5), gap(6)));
     assert_eq!(bench.heard(waiting), format!("[begin a 00000001 1];{}", gap(2)));
     assert_eq!(bench.lane.cursor(live).to_string(), "1.00000002.a");
@@ -233,17 +233,51 @@ fn a_new_history_is_told_to_everyone_and_read_from_its_beginning() {
 
 #[test]
 fn a_page_of_an_old_history_is_not_read() {
-    let mut bench = with_history(3);
+    for first in [1, 6] {
+        let mut bench = with_history(8);
+        bench.channel("a").first = first;
+        let reader = bench.reader(TEXT);
+        bench.follow_after(reader, "a", at(0));
+        bench.sweep();
+        let old = bench.channels[&name("a")].page(&name("a"), 0, 9);
+        bench.jump("a", Position { epoch: Epoch::new(2), offset: 0 });
+        bench.publish_many("a", 7);
+        bench.sweep();
+        bench.lane.handle_loaded(&name("a"), 0, &old, &mut bench.wires);
+        bench.finish();
+        let told = "[begin a 00000001 0];[gap a 1 ? epoch 00000002 0];";
+        let new = frames("a", 1..=7).replace('.', "!");
+        assert_eq!(bench.heard(reader), format!("{told}{new}"));
+    }
+}
+
+#[test]
+fn a_page_left_from_an_old_history_is_not_read() {
+    let mut bench = with_history(8);
+    bench.page = 3;
     let reader = bench.reader(TEXT);
     bench.follow_after(reader, "a", at(0));
     bench.sweep();
-    let old = bench.channels[&name("a")].page(&name("a"), 0, 9);
+    bench.load();
     bench.jump("a", Position { epoch: Epoch::new(2), offset: 0 });
-    bench.append("a");
-    bench.lane.handle_loaded(&name("a"), 0, &old, &mut bench.wires);
-    bench.deliver("a");
+    bench.publish_many("a", 7);
     bench.finish();
-    assert_eq!(bench.heard(reader), "[begin a 00000001 0];[gap a 1 ? epoch 00000002 0];a1.;");
+    assert!(bench.heard(reader).ends_with(&frames("a", 1..=7).replace('.', "!")));
+}
+
+#[test]
+fn a_page_that_nobody_waits_for_any_more_is_not_kept() {
+    let mut bench = with_history(8);
+    let live = bench.listener(TEXT, "a");
+    let gone = bench.reader(TEXT);
+    bench.follow_after(gone, "a", at(0));
+    bench.sweep();
+    bench.unfollow(gone, "a");
+    bench.finish();
+    assert_eq!(bench.lane.log_bytes(), 0);
+    bench.publish("a");
+    bench.sweep();
+    assert_eq!(bench.heard(live), frames("a", 9..=9));
 }
 
 #[test]

@@ -292,9 +292,10 @@ pub fn member(client: u64) -> Member {
     Member { client: ClientId::new(client), user: None, info: None }
 }
 
-/// A publication whose length depends on its offset, so that frames end anywhere.
+/// A publication whose length depends on its offset, so that frames end anywhere, and whose
+/// looks depend on its epoch.
 pub fn publication(channel: &ChannelName, position: Position) -> Arc<Publication> {
-    let dots = ".".repeat((position.offset % 3) as usize);
+    let dots = dot(position.epoch).repeat((position.offset % 3) as usize);
     Arc::new(Publication {
         channel: channel.clone(),
         id: PublicationId::new(UnixMillis(0), position.offset.into()),
@@ -308,7 +309,11 @@ pub fn publication(channel: &ChannelName, position: Position) -> Arc<Publication
     })
 }
 
-/// The frames of publications `range` of a channel.
+pub fn dot(epoch: Epoch) -> &'static str {
+    if epoch.bits() % 2 == 1 { "." } else { "!" }
+}
+
+/// The frames of publications `range` of a channel in its first epoch.
 pub fn frames(channel: &str, range: std::ops::RangeInclusive<Offset>) -> String {
     range.fold(String::new(), |mut text, offset| {
         let dots = ".".repeat((offset % 3) as usize);

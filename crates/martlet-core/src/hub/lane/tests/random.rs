@@ -271,7 +271,8 @@ impl Ear {
             assert!(wire.number != TERSE.number);
             return;
         }
-        assert_eq!(rest.trim_end_matches('.').parse(), Ok(at.offset + 1), "{frame} after {at:?}");
+        let number = rest.trim_end_matches(dot(at.epoch));
+        assert_eq!(number.parse(), Ok(at.offset + 1), "{frame} after {at:?}");
         at.offset += 1;
     }
 
