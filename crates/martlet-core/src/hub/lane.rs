@@ -257,14 +257,16 @@ impl Lane {
         true
     }
 
-    /// Owes a reader a frame of its own, in order with the rest.
+    /// Owes a reader a frame of its own, in order with the rest. Nobody is too slow for one frame,
+    /// however long: it is over the limit only together with what was owed before.
     pub fn push(&mut self, key: ReaderKey, frame: Bytes) -> Result<(), Overfull> {
         let Some(reader) = self.readers.get_mut(key.0 as usize) else { return Ok(()) };
         if frame.is_empty() {
             return Ok(());
         }
+        let before = reader.owed_bytes;
         reader.owed_bytes += frame.len();
-        let overfull = reader.owed_bytes > self.limits.owed_bytes;
+        let overfull = before > 0 && reader.owed_bytes > self.limits.owed_bytes;
         reader.owed.push_back(frame);
         self.mark(key.0);
         if overfull { Err(Overfull) } else { Ok(()) }

@@ -238,6 +238,11 @@ impl Shard {
         ShardStats { channels: self.channels.len(), ..self.stats }
     }
 
+    /// How many questions the store has not answered.
+    pub fn questions(&self) -> usize {
+        self.asked.len()
+    }
+
     fn namespace(&self, channel: &ChannelName) -> Result<&Namespace, Refusal> {
         let found = self.namespaces.of(channel);
         found.map_err(|error| Refusal::because(Code::NamespaceUnknown, error.to_string()))

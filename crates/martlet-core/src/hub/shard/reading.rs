@@ -3,6 +3,10 @@
 
 use super::*;
 
+/// How many bytes of data one page holds for a client; the rest is on the next. A page has to fit
+/// into what a client may be owed, or asking for it would look like reading slowly.
+const ANSWER_BYTES: usize = 256 * 1024;
+
 /// How many publications a tail reads at once to catch up.
 pub(super) const CATCH_UP_PAGE: usize = 256;
 
@@ -125,9 +129,10 @@ impl Shard {
         page: Page,
     ) {
         let Page { extent, mut publications, .. } = page;
+        let cut = cut_page(&mut publications);
         let last = publications.last().map(|publication| publication.position.offset);
         let full = limit > 0 && publications.len() == limit;
-        let more = full
+        let more = (full || cut)
             && last
                 .is_some_and(|o| if reverse { o > extent.first } else { o < extent.head.offset });
         if let (Some(Start::Since(time)), true) = (start, reverse) {
@@ -136,4 +141,17 @@ impl Shard {
         let page = HistoryPage { channel: name.clone(), head: extent.head, publications, more };
         self.outputs.push_back(ShardOutput::Reply(to, Reply::History(page)));
     }
+}
+
+/// Leaves the first publications that fit an answer, and at least one. Says whether there were
+/// more.
+fn cut_page(publications: &mut Vec<Arc<Publication>>) -> bool {
+    let mut bytes = 0;
+    let fitting = publications.iter().take_while(|publication| {
+        bytes += publication.data.len();
+        bytes <= ANSWER_BYTES
+    });
+    let (fitting, all) = (fitting.count().max(1), publications.len());
+    publications.truncate(fitting);
+    fitting < all
 }

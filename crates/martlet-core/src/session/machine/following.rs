@@ -87,7 +87,8 @@ impl Session {
         let subscribed = Subscribed {
             channel: channel.clone(),
             position: followed.begin,
-            head: followed.head.offset,
+            // A reader may have heard more, on another node, than this node has yet.
+            head: followed.head.offset.max(followed.begin.offset),
             recovered: followed.recovered,
         };
         let gap = followed.gap.clone();
