@@ -5,12 +5,14 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use martlet_core::hub::LaneId;
 use martlet_core::session::{GrantKey, Rules};
 use martlet_transport::listen;
@@ -200,8 +202,8 @@ async fn work(
     mut letters: mpsc::UnboundedReceiver<Vec<Mail>>,
     entrance: Rc<Entrance>,
 ) {
-    tokio::task::spawn_local(Rc::clone(&worker).sweep());
-    tokio::task::spawn_local(Rc::clone(&worker).keep_time());
+    tokio::task::spawn_local(vital("sweep", Rc::clone(&worker).sweep()));
+    tokio::task::spawn_local(vital("clockwork", Rc::clone(&worker).keep_time()));
     while let Some(mut batch) = letters.recv().await {
         while let Ok(more) = letters.try_recv() {
             batch.extend(more);
@@ -225,6 +227,15 @@ async fn work(
                 _ => return,
             }
         }
+    }
+}
+
+/// Runs what a worker cannot be without. A worker that has lost it would look alive and deliver
+/// nothing; it is better that the node ends, and that clients come back to another or a new one.
+async fn vital(name: &'static str, task: impl Future<Output = ()>) {
+    if AssertUnwindSafe(task).catch_unwind().await.is_err() {
+        tracing::error!(task = name, "a worker has failed for good: the node ends");
+        std::process::abort();
     }
 }
 
