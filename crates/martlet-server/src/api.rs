@@ -29,9 +29,6 @@ const BATCH_MAX: usize = 1_000;
 
 /// The routes of the API.
 pub fn router(site: Arc<Site>) -> Router {
-    // A batch is many publications; its size is limited by their number times their size, but a
-    // request has to fit into memory as a whole.
-    let body_limit = site.limits.frame_bytes.max(site.limits.data_bytes).saturating_mul(16);
     Router::new()
         .route("/", get(page::index))
         .route("/app.js", get(page::script))
@@ -52,7 +49,8 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/v1/send", post(uplink::send))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(body_limit))
+        // The doors have limited it already.
+        .layer(DefaultBodyLimit::disable())
         .with_state(site)
 }
 

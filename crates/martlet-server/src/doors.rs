@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use martlet_core::model::{Code, Limits, Refusal};
@@ -81,6 +82,14 @@ impl Site {
                 ..SocketOptions::default()
             },
         }
+    }
+}
+
+impl Site {
+    /// The most bytes of one request to the HTTP API. A batch is many publications, but it has to
+    /// fit into memory as a whole.
+    fn body_bytes(&self) -> usize {
+        self.limits.frame_bytes.max(self.limits.data_bytes).saturating_mul(16)
     }
 }
 
@@ -261,14 +270,37 @@ async fn answer(
         Ok(()) => match head.path() {
             "/v1/ws" => upgrade(&site, worker, &head, request),
             "/v1/sse" => stream(&site, worker, &head, request).await,
-            _ => match router.oneshot(request.map(Body::new)).await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            },
+            _ => ask(&site, router, request).await,
         },
     };
     site.cors.allow(&head.headers, response.headers_mut());
     response
+}
+
+/// Asks the HTTP API, once the request is there as a whole.
+async fn ask(site: &Site, router: Router, request: Request<Incoming>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let body = match collect(body, site.body_bytes()).await {
+        Ok(body) => Body::from(body),
+        Err(refusal) => return api::refused(&refusal),
+    };
+    match router.oneshot(Request::from_parts(parts, body)).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+/// Reads a body of at most `limit` bytes, from a client that does not take for ever.
+async fn collect(body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+    let collected = tokio::time::timeout(PATIENCE, Limited::new(body, limit).collect()).await;
+    match collected {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(Refusal::because(Code::FrameTooLarge, format!("more than {limit} bytes")))
+        }
+        Ok(Err(_)) => Err(Refusal::because(Code::RequestInvalid, "the body ends early")),
+        Err(_) => Err(Code::RequestTimeout.into()),
+    }
 }
 
 /// HTTP/2 names the host in the address; what compares it with an origin looks for it here.
@@ -315,10 +347,9 @@ async fn stream(
     head: &Head,
     request: Request<Incoming>,
 ) -> Response<Body> {
-    let limited = Limited::new(request.into_body(), site.limits.frame_bytes);
-    let body = match limited.collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(_) => return api::refused(&Code::FrameTooLarge.into()),
+    let body = match collect(request.into_body(), site.limits.frame_bytes).await {
+        Ok(body) => body,
+        Err(refusal) => return api::refused(&refusal),
     };
     let asked = match sse::read(head, &body, &worker) {
         Ok(asked) => asked,
