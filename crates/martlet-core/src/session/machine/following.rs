@@ -80,8 +80,7 @@ impl Session {
         let wanted = matches!(self.stage, Stage::Attached);
         let found = self.following.iter_mut().find(|f| f.number == number);
         let Some(following) = found.filter(|_| wanted) else {
-            // It unsubscribed, or went away, before the owner answered.
-            return self.outputs.push_back(Output::Request(0, Request::Unfollow { channel }));
+            return self.followed_in_vain(id, channel, wanted);
         };
         following.on = true;
         let subscribed = Subscribed {
@@ -96,6 +95,15 @@ impl Session {
         gap.into_iter().for_each(|gap| self.tell(0, Event::Gap(gap)));
         self.outputs.push_back(Output::Begin(channel.clone(), followed));
         self.enter(channel);
+    }
+
+    /// The subscription ended, or the client went away, before the owner answered. Whoever asked
+    /// for it and is still here is owed an answer.
+    fn followed_in_vain(&mut self, id: u32, channel: ChannelName, attached: bool) {
+        if attached && id != 0 {
+            self.refuse_in(id, &channel, Code::NotSubscribed);
+        }
+        self.outputs.push_back(Output::Request(0, Request::Unfollow { channel }));
     }
 
     /// Makes the client a member, where the namespace has members.
