@@ -63,6 +63,11 @@ impl Record {
         self.channels.get(channel)?.iter().position(|history| history.epoch == epoch)
     }
 
+    /// The newest epoch of a channel.
+    pub fn newest(&self, channel: &ChannelName) -> Option<Epoch> {
+        self.channels.get(channel)?.last().map(|history| history.epoch)
+    }
+
     /// The newest offset of an epoch.
     pub fn head(&self, channel: &ChannelName, epoch: Epoch) -> u64 {
         let histories = self.channels.get(channel).map_or(&[][..], Vec::as_slice);

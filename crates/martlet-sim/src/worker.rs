@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use martlet_core::hub::{Delivery, Lane, LaneId, LaneLimits, ReaderKey, ReplyTo, Shard};
+use martlet_core::hub::{Delivery, Lane, LaneId, LaneLimits, ReaderKey, ReplyTo, Shard, ShardOutput};
 use martlet_core::model::{ChannelName, Close, Code, Cursor, Gap, Limits, Offset, Publication};
 use martlet_core::model::{ClientId, Position, SessionKey};
 use martlet_core::port::{StoreReply, StoreRequest, StoreTicket};
@@ -19,6 +19,7 @@ use martlet_core::session::{
 use martlet_core::time::{Instant, Now};
 use martlet_protocol::native::{json, proto};
 
+use crate::record::{Checked, hold};
 use crate::wire::{Door, Encoders};
 
 mod inputs;
@@ -197,6 +198,37 @@ impl Worker {
     pub fn owed_bytes(&self, connection: ConnectionId) -> usize {
         let entry = self.by_connection.get(&connection).and_then(|id| self.entries.get(id));
         entry.map_or(0, |entry| self.lane.owed_bytes(entry.reader))
+    }
+
+    /// The members of a channel of its shard.
+    pub fn members(&mut self, now: Now, channel: &ChannelName) -> Vec<ClientId> {
+        let limit = self.rules.limits.presence_page;
+        let request = Request::Members { channel: channel.clone(), limit };
+        self.shard.handle_request(now, self.nobody(), request);
+        let mut found = Vec::new();
+        while let Some(output) = self.shard.poll_output() {
+            if let ShardOutput::Reply(_, Reply::Members { members, .. }) = output {
+                found = members.into_iter().map(|member| member.client).collect();
+            }
+        }
+        found
+    }
+
+    /// Everybody has left: nothing may be left of anybody.
+    pub fn check_empty(&self) -> Checked {
+        let left = [
+            ("sessions", self.entries.len() + self.by_key.len()),
+            ("connections", self.by_connection.len() + self.by_reader.len()),
+            ("deadlines", self.timers.len()),
+            ("questions", self.waiting.len() + self.shard.questions()),
+            ("readers", self.lane.readers()),
+            ("read channels", self.lane.channels()),
+            ("log bytes", self.lane.log_bytes()),
+            ("channels", self.shard.stats().channels),
+        ];
+        left.into_iter().try_for_each(|(what, count)| {
+            hold(count == 0, || format!("{count} {what} are left on {:?}", self.id))
+        })
     }
 
     /// The worker of this node whose shard owns the channel.

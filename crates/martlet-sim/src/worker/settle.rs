@@ -1,6 +1,6 @@
 //! Settling: doing what sessions, lane and shard want done, until none of them wants anything.
 
-use martlet_core::hub::{LaneOutput, PAGE_PUBLICATIONS, ShardOutput};
+use martlet_core::hub::{LaneOutput, PAGE_PUBLICATIONS};
 use martlet_core::session::{Event, Output};
 
 use super::*;

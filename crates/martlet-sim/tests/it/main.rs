@@ -1,0 +1,3 @@
+//! What runs the worlds and the transcripts.
+
+mod seeds;
