@@ -34,7 +34,7 @@ export class Log {
     if (spoken === undefined) {
       line.append(dataElement(publication));
     } else {
-      line.append(nameElement(own ? "you" : (author ?? "somebody")), spoken);
+      line.append(nameElement(own ? "you" : (author ?? "somebody")), " ", spoken);
     }
     this.#add(line);
   }
@@ -43,7 +43,7 @@ export class Log {
   waiting(text: string): () => void {
     const line = document.createElement("li");
     line.className = "own waiting";
-    line.append(nameElement("you"), text);
+    line.append(nameElement("you"), " ", text);
     this.#add(line);
     return () => line.remove();
   }
