@@ -243,8 +243,8 @@ impl Session {
             return;
         }
         self.leave_all(close.reconnect());
-        self.stage = Stage::Ended;
         self.tell(0, Event::Closing(close.clone()));
+        self.stage = Stage::Ended;
         self.outputs.push_back(Output::Close(close));
     }
 
@@ -310,7 +310,11 @@ impl Session {
         }
     }
 
+    /// Tells the client, for whom `close` is the last word.
     fn tell(&mut self, id: u32, event: Event) {
+        if self.ended() {
+            return;
+        }
         self.outputs.push_back(Output::Tell(Answer { id, event }));
     }
 
