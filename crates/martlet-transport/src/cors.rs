@@ -11,6 +11,7 @@ use martlet_core::model::{Code, Refusal};
 pub struct Origins {
     any: bool,
     same_host: bool,
+    this_machine: bool,
     list: Vec<String>,
 }
 
@@ -35,15 +36,37 @@ impl Origins {
         self
     }
 
+    /// Also the pages that were served from this machine by its own name, on any port. Unlike
+    /// [`and_same_host`](Self::and_same_host) this holds against a foreign name that was made to
+    /// point here (DNS rebinding), so it is what a server without any other protection needs.
+    pub fn and_this_machine(mut self) -> Self {
+        self.this_machine = true;
+        self
+    }
+
     /// Whether the page is on the list by name, which is what a reply with credentials needs.
     fn names(&self, origin: &str, host: Option<&str>) -> bool {
         let listed = self.list.iter().any(|known| known.eq_ignore_ascii_case(origin));
-        listed || (self.same_host && host.is_some_and(|host| is_on_host(origin, host)))
+        let same_host = || self.same_host && host.is_some_and(|host| is_on_host(origin, host));
+        let authority =
+            || origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        let this_machine = || self.this_machine && authority().is_some_and(is_of_this_machine);
+        listed || same_host() || this_machine()
     }
 
     /// Checks the `Origin` of a request. Programs that are no browsers send none and are let in:
     /// the check protects a browser's user from strange pages, nothing else.
+    ///
+    /// Where only pages of this machine may connect, the request has to be addressed to this
+    /// machine by its own name too: a page under a foreign name that points here sends no
+    /// `Origin` with what it merely reads.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        if let Some(host) = host_of(headers).filter(|_| self.this_machine)
+            && !is_of_this_machine(host)
+        {
+            let detail = format!("{} is not a name of this machine", shorten(host));
+            return Err(Refusal::because(Code::OriginDenied, detail));
+        }
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let Some(origin) = origins.next() else {
             return Ok(());
@@ -53,9 +76,12 @@ impl Origins {
         if single && (self.any || self.names(text, host_of(headers))) {
             return Ok(());
         }
-        let shown: String = text.chars().take(100).collect();
-        Err(Refusal::because(Code::OriginDenied, shown))
+        Err(Refusal::because(Code::OriginDenied, shorten(text)))
     }
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(100).collect()
 }
 
 fn host_of(headers: &HeaderMap) -> Option<&str> {
@@ -65,6 +91,19 @@ fn host_of(headers: &HeaderMap) -> Option<&str> {
 fn is_on_host(origin: &str, host: &str) -> bool {
     let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
     !host.is_empty() && authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
+}
+
+/// Whether a host, with its port if it has one, names this machine.
+fn is_of_this_machine(authority: &str) -> bool {
+    let named = |name: &str| {
+        let rest = authority.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.strip_prefix(':').is_some_and(is_number))
+    };
+    ["localhost", "127.0.0.1", "[::1]"].into_iter().any(named)
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// What browsers are told.

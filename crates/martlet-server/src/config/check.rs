@@ -57,7 +57,7 @@ impl Checker<'_> {
             development: config.development,
             listen: self.listen(&options.server.listen, config.development),
             workers: self.workers(options.server.workers),
-            origins: self.origins(&options.server.origins),
+            origins: self.origins(&options.server.origins, config.development),
             tls: self.tls(&options.server.tls),
             anonymous: options.auth.anonymous,
             leeway: self.leeway(options.auth.leeway),
@@ -106,8 +106,9 @@ impl Checker<'_> {
         }
     }
 
-    /// Pages that this server serves itself may always connect.
-    fn origins(&mut self, origins: &[String]) -> Origins {
+    /// Pages that this server serves itself may always connect. In development mode nothing else
+    /// protects the server, so it is only pages of this machine.
+    fn origins(&mut self, origins: &[String], development: bool) -> Origins {
         for (index, origin) in origins.iter().enumerate() {
             if origin != "*" && !is_origin(origin) {
                 let text = super::value::shown(origin);
@@ -116,7 +117,8 @@ impl Checker<'_> {
                 self.wrong(&format!("server.origins[{index}]"), fault.hint(hint));
             }
         }
-        Origins::new(origins).and_same_host()
+        let origins = Origins::new(origins);
+        if development { origins.and_this_machine() } else { origins.and_same_host() }
     }
 
     fn tls(&mut self, tls: &sections::Tls) -> Option<Tls> {

@@ -64,3 +64,33 @@ fn a_preflight_is_answered_for_pages_that_may() {
     let denied = cors.preflight(&request(EVIL));
     assert!(!denied.contains_key(header::ACCESS_CONTROL_ALLOW_METHODS));
 }
+
+#[test]
+fn pages_of_this_machine_are_known_by_its_own_names_only() {
+    let origins = Origins::default().and_this_machine();
+    let allowed = |origin: &str| origins.names(origin, Some("rebound.example:8000"));
+    for good in
+        ["http://localhost:5173", "https://localhost", "http://127.0.0.1:8000", "http://[::1]:1"]
+    {
+        assert!(allowed(good), "{good}");
+    }
+    for bad in [
+        "http://rebound.example:8000",
+        "http://localhost.example.org",
+        "http://localhost:80.example.org",
+        "http://127.0.0.1.example.org",
+        "null",
+        "file://localhost",
+    ] {
+        assert!(!allowed(bad), "{bad}");
+    }
+}
+
+#[test]
+fn a_foreign_name_that_points_here_reads_nothing_either() {
+    let origins = Origins::default().and_this_machine();
+    let check = |host| origins.check(&request(&[("host", host)]));
+    assert!(check("localhost:8000").is_ok() && check("[::1]:8000").is_ok());
+    assert!(check("rebound.example:8000").is_err());
+    assert!(Origins::default().check(&request(&[("host", "a.example")])).is_ok());
+}
