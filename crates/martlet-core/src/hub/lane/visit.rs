@@ -92,6 +92,7 @@ impl Lane {
     /// Where the place reads next: a page or the log, and the frame. `None` if it has to wait or
     /// has everything.
     fn resolve(&mut self, key: ReaderKey, slot: u16) -> Option<(Option<usize>, u64)> {
+        self.pass_over_known(key, slot);
         let reader = &mut self.readers[key.0 as usize];
         let place = &mut reader.places[slot as usize];
         let stream = &mut self.streams[place.stream as usize];
@@ -118,8 +119,6 @@ impl Lane {
         if place.state != State::Live {
             return None;
         }
-        self.pass_over_known(key, slot);
-        let place = &self.readers[key.0 as usize].places[slot as usize];
         let seq = place.seq;
         let next = self.log_at(key, slot, None)?.next();
         if seq == next {
@@ -129,10 +128,11 @@ impl Lane {
         Some((None, seq))
     }
 
-    /// A reader that was ahead of this node does not get again what it has.
+    /// A reader that was ahead of this node does not get again what it has, and has not fallen
+    /// behind when the log lets go of that.
     fn pass_over_known(&mut self, key: ReaderKey, slot: u16) {
         let place = self.readers[key.0 as usize].places[slot as usize];
-        if !place.ahead {
+        if !place.ahead || place.state != State::Live {
             return;
         }
         let head = self.streams[place.stream as usize].head.offset;
