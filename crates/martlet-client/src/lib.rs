@@ -24,6 +24,7 @@ mod client;
 mod codec;
 mod driver;
 mod error;
+pub mod fuzz;
 mod http;
 mod message;
 mod options;

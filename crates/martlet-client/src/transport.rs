@@ -1,7 +1,7 @@
 //! How frames travel: a link carries frames both ways and says when it is over. It knows nothing
 //! of what is in a frame.
 
-mod events;
+pub(crate) mod events;
 mod sse;
 mod websocket;
 
