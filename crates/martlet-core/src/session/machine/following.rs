@@ -132,9 +132,12 @@ impl Session {
 
     /// Ends a subscription without having been asked by the client. Says whether there was one.
     pub fn end_subscription(&mut self, channel: &ChannelName, why: Refusal) -> bool {
+        let told = self.channels().any(|name| name == channel);
         let ended = self.stop_following(channel, false);
         if ended {
             self.grants.retain(|grant| grant.channel != *channel);
+        }
+        if told {
             self.tell(0, Event::Unsubscribed { channel: channel.clone(), why: Some(why) });
         }
         ended
