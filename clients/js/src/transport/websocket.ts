@@ -6,7 +6,8 @@ import type { Frame } from "../wire.js";
 /** As much of the browser's `WebSocket` as is used here; the `ws` package has it too. */
 export interface WebSocketLike {
   binaryType: string;
-  send(data: string | Uint8Array): void;
+  /** Takes texts and bytes; compilers differ in what they call bytes. */
+  send(data: never): void;
   close(code?: number, reason?: string): void;
   onopen: ((event: never) => void) | null;
   onmessage: ((event: never) => void) | null;
@@ -43,7 +44,7 @@ export class WebSocketTransport implements Transport {
   }
 
   send(frame: Frame): void {
-    this.#socket.send(frame);
+    this.#socket.send(frame as never);
   }
 
   close(code: number, reason: string): void {
@@ -59,7 +60,7 @@ export class WebSocketTransport implements Transport {
   #handleOpen(first: Frame): void {
     this.#events?.onopen();
     if (this.#events !== undefined) {
-      this.#socket.send(first);
+      this.#socket.send(first as never);
     }
   }
 
