@@ -74,9 +74,7 @@ export async function publishing({ url, transport, channel, binary, WebSocketCla
   const codec = binary ? { binary: proto } : {};
   const client = new Martlet(url, { ...options, ...codec, transports: [transport] });
   const subscription = client.subscribe(channel);
-  const joined = next(subscription, "join", ({ client: who }) => who === client.id);
   await next(subscription, "subscribed");
-  await joined;
   const seen = [];
   subscription.on("publication", (publication) => seen.push(publication));
   const data = [{ text: "é€😀\u2028</script>" }, [1, 2.5, null, true], "line", null, 7];
@@ -150,6 +148,30 @@ export async function recovering({ url, transport, channel, binary, WebSocketCla
   };
   client.close();
   return result;
+}
+
+/** Two clients: the first sees the second come and go. */
+export async function meeting({ url, transport, channel, binary, WebSocketClass }) {
+  const { options } = gear(WebSocketClass);
+  const codec = binary ? { binary: proto } : {};
+  const [first, second] = [1, 2].map(
+    () => new Martlet(url, { ...options, ...codec, transports: [transport] }),
+  );
+  const room = first.subscribe(channel);
+  await next(room, "subscribed");
+  const joined = next(room, "join", ({ client }) => client === second.id);
+  const other = second.subscribe(channel);
+  await next(other, "subscribed");
+  await joined;
+  const { members, count } = await second.presence(channel);
+  const left = next(room, "leave", ({ client }) => client === second.id);
+  other.unsubscribe();
+  await left;
+  const alone = await first.presence(channel);
+  const result = { count, known: members.map(({ client }) => [first.id, second.id].includes(client)) };
+  first.close();
+  second.close();
+  return { ...result, after: alone.members.map(({ client }) => client === first.id) };
 }
 
 /** Resumes on the other transport, with the same client and session. */

@@ -81,6 +81,11 @@ for (const [place, run] of Object.entries(PLACES)) {
       });
     });
 
+    test(`${words}: sees another client come and go`, async () => {
+      const saw = await run("meeting", options("meet"));
+      assert.deepEqual(saw, { count: 2, known: [true, true], after: [true] });
+    });
+
     test(`${words}: recovers everything, once`, async () => {
       const saw = await run("recovering", options("recover"));
       assert.deepEqual(saw, {

@@ -200,6 +200,9 @@ export class Pane {
     };
     const again = retryIn === undefined ? "" : ` Trying again in ${formatTime(retryIn)}.`;
     this.#find(".state").textContent = words[state] + again;
+    if (state === "connected") {
+      void this.#measure();
+    }
     if (state === "disconnected" && this.#subscription !== undefined) {
       this.#outage ??= new Outage();
     }

@@ -10,6 +10,7 @@ import { MartletError, refusal } from "./error.js";
 import { Line } from "./line.js";
 import type { HistoryPage, Position, Presence, Published } from "./model.js";
 import {
+  AGENT,
   baseOf,
   timeOf,
   timeoutOf,
@@ -36,7 +37,6 @@ export interface MartletEvents {
   error: MartletError;
 }
 
-const AGENT = "martlet-js/0.1.0";
 /** The longest that a browser's timer can wait. */
 const TIMER_MAX = 2 ** 31 - 1;
 const QUEUE = 256;

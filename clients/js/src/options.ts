@@ -5,6 +5,9 @@ import type { TransportName } from "./transport.js";
 import type { WebSocketClass } from "./transport/websocket.js";
 import type { Codec } from "./wire.js";
 
+/** What the client calls itself, for the server's log. */
+export const AGENT = "martlet-js/0.1.0";
+
 /** Gives a token, or nothing for an anonymous client. */
 export type GetToken = () => Promise<string | null | undefined> | string | null | undefined;
 

@@ -1,6 +1,7 @@
 /** The small parts by themselves: event stream, cursor, codecs, options. */
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { json } from "../src/codec/json.js";
@@ -10,7 +11,7 @@ import { COMMAND, EVENT } from "../src/codec/proto/schema.js";
 import { Reader, Writer } from "../src/codec/proto/varint.js";
 import { formatCursor, parseCursor } from "../src/cursor.js";
 import { Emitter } from "../src/emitter.js";
-import { baseOf, timeOf } from "../src/options.js";
+import { AGENT, baseOf, timeOf } from "../src/options.js";
 import { EventStream } from "../src/transport/event_stream.js";
 import type { Command } from "../src/wire.js";
 
@@ -180,6 +181,11 @@ test("random bytes never do more than throw", () => {
       }
     }
   }
+});
+
+test("the client calls itself by the package's version", () => {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  assert.equal(AGENT, `martlet-js/${(JSON.parse(text) as { version: string }).version}`);
 });
 
 test("addresses and ages are understood, or refused", () => {
