@@ -4,7 +4,7 @@
 //! It holds no socket and no encoding, and it does not keep publications: the store does. It asks
 //! the store through [`ShardOutput::Store`] and goes on when the answer comes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use foldhash::quality::FixedState;
@@ -19,7 +19,7 @@ use crate::model::{
 use crate::port::{Page, Range, Read, StoreError, StoreReply, StoreRequest, StoreTicket};
 use crate::presence::{Holder, Member, Members, Moved};
 use crate::session::{ChannelState, Followed, HistoryPage, Reply, Request, Start};
-use crate::stream::{Keep, begin};
+use crate::stream::{Begin, Keep, begin};
 use crate::time::{Instant, Now};
 
 mod reading;
@@ -106,6 +106,14 @@ enum Asked {
 }
 
 #[derive(Debug)]
+struct Question {
+    channel: ChannelName,
+    asked: Asked,
+    /// Whether the channel's entry was there to count it.
+    counted: bool,
+}
+
+#[derive(Debug)]
 struct Channel {
     /// How many subscriptions each lane has.
     followers: SmallVec<[(LaneId, u32); 2]>,
@@ -125,8 +133,10 @@ impl Channel {
         }
     }
 
-    fn idle(&self) -> bool {
-        self.followers.is_empty() && self.members.is_empty() && self.asked == 0
+    /// Whether nobody follows it or is about to. Until then its tail goes on: a follower whose
+    /// beginning the store has just told may not miss what came since.
+    fn unheeded(&self) -> bool {
+        self.followers.is_empty() && self.asked == 0
     }
 }
 
@@ -136,10 +146,12 @@ pub struct Shard {
     namespaces: Arc<Namespaces>,
     channels_max: usize,
     channels: HashMap<ChannelName, Channel, FixedState>,
-    asked: HashMap<StoreTicket, (ChannelName, Asked), FixedState>,
+    asked: HashMap<StoreTicket, Question, FixedState>,
     tickets: u64,
     /// Channels with members in their grace time, by when to look again.
-    graces: std::collections::BTreeSet<(Instant, ChannelName)>,
+    graces: BTreeSet<(Instant, ChannelName)>,
+    /// Channels whose tail wants to be asked again, by when.
+    retries: BTreeSet<(Instant, ChannelName)>,
     outputs: VecDeque<ShardOutput>,
     stats: ShardStats,
 }
@@ -154,7 +166,8 @@ impl Shard {
             channels: HashMap::with_hasher(FixedState::with_seed(seed)),
             asked: HashMap::with_hasher(FixedState::with_seed(seed)),
             tickets: 0,
-            graces: std::collections::BTreeSet::new(),
+            graces: BTreeSet::new(),
+            retries: BTreeSet::new(),
             outputs: VecDeque::new(),
             stats: ShardStats::default(),
         }
@@ -191,16 +204,20 @@ impl Shard {
     }
 
     /// The store answers.
-    pub fn handle_store(&mut self, _now: Now, ticket: StoreTicket, reply: StoreReply) {
-        let Some((channel, asked)) = self.asked.remove(&ticket) else { return };
-        match reply {
-            StoreReply::Appended { publication, duplicate } => {
-                self.appended(asked, publication, duplicate);
+    pub fn handle_store(&mut self, now: Now, ticket: StoreTicket, reply: StoreReply) {
+        let Some(question) = self.asked.remove(&ticket) else { return };
+        let Question { channel, asked, counted } = question;
+        match (asked, reply) {
+            (Asked::Publish(to), StoreReply::Appended { publication, duplicate }) => {
+                self.appended(to, publication, duplicate);
             }
-            StoreReply::Page(page) => self.page(&channel, asked, page),
-            StoreReply::Failed(error) => self.failed(&channel, asked, error),
+            (asked, StoreReply::Page(page)) => self.page(now, &channel, asked, page),
+            (asked, StoreReply::Failed(error)) => self.failed(now, &channel, asked, error),
+            (asked, StoreReply::Appended { .. }) => {
+                self.failed(now, &channel, asked, StoreError::Unavailable);
+            }
         }
-        self.answered(&channel);
+        self.answered(&channel, counted);
     }
 
     /// Another node published.
@@ -208,11 +225,10 @@ impl Shard {
         self.accept(publication);
     }
 
-    /// The grace of some members may have passed.
+    /// The grace of some members may have passed, or it is time to ask the store again.
     pub fn handle_timeout(&mut self, now: Now) {
-        while let Some((at, channel)) = self.graces.first().cloned().filter(|g| g.0 <= now.instant)
-        {
-            self.graces.remove(&(at, channel.clone()));
+        self.retry(now);
+        while let Some((_, channel)) = pop_due(&mut self.graces, now) {
             let Some(entry) = self.channels.get_mut(&channel) else { continue };
             let moved = entry.members.handle_timeout(now.instant);
             if let Some(next) = entry.members.poll_timeout() {
@@ -230,7 +246,8 @@ impl Shard {
 
     /// When to call [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.graces.first().map(|(at, _)| *at)
+        let first = [self.graces.first(), self.retries.first()];
+        first.into_iter().flatten().map(|(at, _)| *at).min()
     }
 
     /// Counts.
@@ -263,24 +280,14 @@ impl Shard {
         let at = self.channel(&name)?.tail.at();
         match (start, at) {
             (Start::Now, Some(at)) => {
-                self.followed(
-                    to,
-                    &name,
-                    Followed {
-                        channel: name.clone(),
-                        begin: at,
-                        head: at,
-                        gap: None,
-                        recovered: false,
-                    },
-                );
+                let channel = name.clone();
+                let followed =
+                    Followed { channel, begin: at, head: at, gap: None, recovered: false };
+                self.followed(to, &name, followed);
                 Ok(())
             }
-            (Start::Since(time), _) if recovery => {
-                self.ask_page(name, Asked::Follow { to, start }, Range::Since(time), 0)
-            }
-            (Start::Since(_), _) => self.follow(to, name, Start::Now),
-            _ => self.ask_page(name, Asked::Follow { to, start }, Range::After(0), 0),
+            (Start::Since(_), _) if !recovery => self.follow(to, name, Start::Now),
+            _ => self.ask_begin(to, name, start),
         }
     }
 
@@ -300,9 +307,6 @@ impl Shard {
             if channel.followers[index].1 == 0 {
                 channel.followers.swap_remove(index);
             }
-        }
-        if channel.followers.is_empty() {
-            channel.tail = Tail::new();
         }
         self.forget_idle(name);
         Ok(())
@@ -380,17 +384,17 @@ impl Shard {
         Ok(())
     }
 
-    fn appended(&mut self, asked: Asked, publication: Arc<Publication>, duplicate: bool) {
+    /// The store took a draft. A repeated one is passed on too: if the answer to the first was
+    /// lost, nobody has been told of it. Whoever has, has no use for it.
+    fn appended(&mut self, to: ReplyTo, publication: Arc<Publication>, duplicate: bool) {
         let (id, position, time) = (publication.id, publication.position, publication.time);
-        if let Asked::Publish(to) = asked {
-            let receipt = Appended { id, position, time, duplicate };
-            self.outputs.push_back(ShardOutput::Reply(to, Reply::Published(receipt)));
-        }
+        let receipt = Appended { id, position, time, duplicate };
+        self.outputs.push_back(ShardOutput::Reply(to, Reply::Published(receipt)));
         if duplicate {
             self.stats.duplicates += 1;
-            return;
+        } else {
+            self.stats.published += 1;
         }
-        self.stats.published += 1;
         self.outputs.push_back(ShardOutput::Announce(Arc::clone(&publication)));
         self.accept(publication);
     }
@@ -399,16 +403,17 @@ impl Shard {
     fn accept(&mut self, publication: Arc<Publication>) {
         let name = publication.channel.clone();
         let Some(channel) = self.channels.get_mut(&name) else { return };
-        if channel.followers.is_empty() && channel.asked == 0 {
+        if channel.unheeded() {
             return;
         }
         let mut steps = Vec::new();
         let want = channel.tail.handle_publication(publication, &mut steps);
-        self.follow_tail(&name, steps, want);
+        self.pass_on(&name, steps);
+        self.read_on(&name, want);
     }
 
-    /// Does what a channel's tail decided.
-    fn follow_tail(&mut self, name: &ChannelName, steps: Vec<Step>, want: Want) {
+    /// Gives the lanes what a channel's tail let pass.
+    fn pass_on(&mut self, name: &ChannelName, steps: Vec<Step>) {
         for step in steps {
             match step {
                 Step::Pass(publication) => self.deliver(name, Delivery::Publication(publication)),
@@ -417,11 +422,6 @@ impl Shard {
                     self.deliver(name, Delivery::Jump { channel: name.clone(), to });
                 }
             }
-        }
-        if let Want::Read(after) = want {
-            let range = Range::After(after);
-            // A namespace was found for this channel when it was followed first.
-            let _ = self.ask_page(name.clone(), Asked::CatchUp, range, reading::CATCH_UP_PAGE);
         }
     }
 
@@ -432,7 +432,7 @@ impl Shard {
         }
     }
 
-    fn failed(&mut self, name: &ChannelName, asked: Asked, error: StoreError) {
+    fn failed(&mut self, now: Now, name: &ChannelName, asked: Asked, error: StoreError) {
         let code = match error {
             StoreError::Unavailable => Code::Internal,
             StoreError::Full => Code::NodeFull,
@@ -446,7 +446,8 @@ impl Shard {
             }
             Asked::CatchUp => {
                 if let Some(channel) = self.channels.get_mut(name) {
-                    channel.tail.handle_failure();
+                    let want = channel.tail.handle_failure();
+                    self.go_on(now, name, want);
                 }
             }
         }
@@ -458,28 +459,40 @@ impl Shard {
     }
 
     fn ask(&mut self, channel: ChannelName, asked: Asked, request: StoreRequest) {
-        if let Some(entry) = self.channels.get_mut(&channel) {
-            entry.asked += 1;
-        }
+        let entry = self.channels.get_mut(&channel);
+        let counted = entry.map(|entry| entry.asked += 1).is_some();
         self.tickets += 1;
         let ticket = StoreTicket(self.tickets);
-        self.asked.insert(ticket, (channel, asked));
+        self.asked.insert(ticket, Question { channel, asked, counted });
         self.outputs.push_back(ShardOutput::Store(ticket, request));
     }
 
     /// One question about the channel fewer.
-    fn answered(&mut self, name: &ChannelName) {
-        if let Some(channel) = self.channels.get_mut(name) {
-            channel.asked = channel.asked.saturating_sub(1);
-        }
+    fn answered(&mut self, name: &ChannelName, counted: bool) {
+        let channel = self.channels.get_mut(name).filter(|_| counted);
+        channel.into_iter().for_each(|channel| channel.asked -= 1);
         self.forget_idle(name);
     }
 
+    /// Lets go of what nobody needs any more of a channel.
     fn forget_idle(&mut self, name: &ChannelName) {
-        if self.channels.get(name).is_some_and(Channel::idle) {
+        let Some(channel) = self.channels.get_mut(name).filter(|channel| channel.unheeded()) else {
+            return;
+        };
+        if channel.members.is_empty() {
             self.channels.remove(name);
+        } else {
+            channel.tail = Tail::new();
         }
     }
+}
+
+/// Takes out the first whose time has come.
+fn pop_due(
+    deadlines: &mut BTreeSet<(Instant, ChannelName)>,
+    now: Now,
+) -> Option<(Instant, ChannelName)> {
+    deadlines.first().is_some_and(|(at, _)| *at <= now.instant).then(|| deadlines.pop_first())?
 }
 
 fn state(name: &ChannelName, channel: &Channel) -> ChannelState {

@@ -3,13 +3,27 @@
 //! not once per subscriber.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{Offset, Position, Publication};
 use crate::port::Page;
+use crate::stream::Extent;
+
+#[cfg(test)]
+mod tests;
 
 /// The most publications held back while a hole before them is being read from the store. When
 /// there are more they are let go, and read from the store too.
 const HELD_MAX: usize = 1_024;
+
+/// How long to wait for a publication that only its announcement can bring, because the store
+/// does not keep it, when a later one is here already. Two nodes publishing at once are enough
+/// to turn two announcements round.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long to wait before asking a store again that failed, or has yet to hear what this node
+/// knows.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// What the lanes are to be given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,29 +41,42 @@ pub enum Want {
     Nothing,
     /// The publications after this offset, from the store.
     Read(Offset),
+    /// To be asked again after this time, by [`Tail::handle_timeout`].
+    Later(Duration),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing is known to be missing.
+    Idle,
+    /// The store was asked.
+    Reading,
+    /// It will be asked when some time has passed.
+    Waiting,
 }
 
 /// Where the stream of a followed channel stands on this node.
 #[derive(Debug)]
 pub struct Tail {
     at: Option<Position>,
-    /// Set while a read is under way.
-    reading: bool,
+    stage: Stage,
     /// Publications that came before those in front of them.
     held: Vec<Held>,
+    /// Where it waited in vain for a publication that the store does not keep.
+    waited_at: Option<Position>,
 }
 
 #[derive(Debug)]
 struct Held {
     publication: Arc<Publication>,
-    /// Whether it came while a read was under way, so that the read may not know of it.
+    /// Whether it came after the store was asked last, so that the answer may not know of it.
     fresh: bool,
 }
 
 impl Tail {
     /// A tail that does not know yet where it is; the first page tells it.
     pub fn new() -> Self {
-        Self { at: None, reading: false, held: Vec::new() }
+        Self { at: None, stage: Stage::Idle, held: Vec::new(), waited_at: None }
     }
 
     /// The last position passed on.
@@ -71,13 +98,14 @@ impl Tail {
         if position.epoch == at.epoch && position.offset <= at.offset {
             return Want::Nothing;
         }
-        if position.epoch == at.epoch && position.offset == at.offset + 1 && !self.reading {
-            self.at = Some(position);
-            out.push(Step::Pass(publication));
-            return Want::Nothing;
+        let next = position.epoch == at.epoch && position.offset == at.offset + 1;
+        if !next || self.stage == Stage::Reading {
+            self.hold(publication);
+            return self.want(at.offset);
         }
-        self.hold(publication);
-        self.want(at.offset)
+        self.at = Some(position);
+        out.push(Step::Pass(publication));
+        if self.held.is_empty() { Want::Nothing } else { self.release(out) }
     }
 
     /// The store told where the channel is, in answer to somebody's question.
@@ -90,43 +118,77 @@ impl Tail {
         if at.epoch == head.epoch && head.offset <= at.offset {
             return Want::Nothing;
         }
+        if at.epoch != head.epoch && self.stage == Stage::Waiting {
+            // Whoever asked cannot be answered before this tail has gone over.
+            self.stage = Stage::Idle;
+        }
         self.want(at.offset)
     }
 
     /// The store answered a read that this tail wanted.
     pub fn handle_page(&mut self, page: Page, out: &mut Vec<Step>) -> Want {
-        self.reading = false;
+        self.stage = Stage::Idle;
         let Some(at) = self.at else { return Want::Nothing };
-        let extent = page.extent;
-        if extent.head.epoch != at.epoch {
-            return self.begin_epoch(
-                Position { epoch: extent.head.epoch, offset: extent.first - 1 },
-                extent.head.offset,
-                out,
-            );
+        let Extent { head, kept, .. } = page.extent;
+        if head.epoch != at.epoch {
+            return self.begin_epoch(page.extent, out);
         }
-        for publication in page.publications {
-            self.pass(publication, out);
+        self.pass_all(page.publications, out);
+        if let Some(wait) = self.jump_over_lost(page.extent, out) {
+            return self.later(wait);
         }
-        self.jump_over_lost(extent.head.offset, extent.first, out);
         match self.at {
-            Some(at) if at.offset < extent.head.offset && extent.kept => self.want(at.offset),
+            Some(now) if kept && now.offset < head.offset => self.go_on(at, now),
             _ => self.release(out),
         }
     }
 
-    /// The store could not answer a read; the next publication or question tries again.
-    pub fn handle_failure(&mut self) {
-        self.reading = false;
+    /// The store could not answer a read.
+    pub fn handle_failure(&mut self) -> Want {
+        // Nothing was heard of these.
+        self.held.iter_mut().for_each(|held| held.fresh = true);
+        self.later(RETRY)
     }
 
-    fn begin_epoch(&mut self, start: Position, head: Offset, out: &mut Vec<Step>) -> Want {
+    /// The time has passed that this tail wanted to wait.
+    pub fn handle_timeout(&mut self) -> Want {
+        let Some(at) = self.at.filter(|_| self.stage == Stage::Waiting) else {
+            return Want::Nothing;
+        };
+        self.stage = Stage::Idle;
+        self.want(at.offset)
+    }
+
+    /// Reads on from `now`, after a page that began at `before`.
+    fn go_on(&mut self, before: Position, now: Position) -> Want {
+        if before == now { self.later(RETRY) } else { self.want(now.offset) }
+    }
+
+    fn begin_epoch(&mut self, extent: Extent, out: &mut Vec<Step>) -> Want {
+        let Extent { head, first, .. } = extent;
+        let held = self.held_after(Position { offset: 0, ..head });
+        let offset = held.map_or(first, |held| held.min(first)) - 1;
+        let start = Position { offset, ..head };
         self.at = Some(start);
         out.push(Step::Jump(start));
-        if start.offset < head { self.want(start.offset) } else { self.release(out) }
+        if offset < head.offset { self.want(offset) } else { self.release(out) }
     }
 
-    /// Passes on a publication that the store read, over a hole if there is one.
+    /// Passes on what the store read, and what is held between.
+    fn pass_all(&mut self, publications: Vec<Arc<Publication>>, out: &mut Vec<Step>) {
+        let Some(last) = publications.last().map(|last| last.position) else { return };
+        let within = |p: Position| p.epoch == last.epoch && p.offset <= last.offset;
+        let mut all = publications;
+        self.held.retain(|held| {
+            let pass = within(held.publication.position);
+            all.extend(pass.then(|| Arc::clone(&held.publication)));
+            !pass
+        });
+        all.sort_by_key(|publication| publication.position.offset);
+        all.into_iter().for_each(|publication| self.pass(publication, out));
+    }
+
+    /// Passes on a publication, over a hole if there is one.
     fn pass(&mut self, publication: Arc<Publication>, out: &mut Vec<Step>) {
         let Some(at) = self.at else { return };
         let offset = publication.position.offset;
@@ -140,18 +202,29 @@ impl Tail {
         out.push(Step::Pass(publication));
     }
 
-    /// Jumps over what neither the store has nor this node holds.
-    fn jump_over_lost(&mut self, head: Offset, first: Offset, out: &mut Vec<Step>) {
-        let Some(at) = self.at else { return };
-        let held = self.held.iter().map(|held| held.publication.position);
-        let held = held.filter(|p| p.epoch == at.epoch);
-        let held_first = held.map(|p| p.offset).filter(|o| *o > at.offset).min();
-        let lost_until = held_first.map_or(head, |o| o - 1).min(first - 1);
-        if lost_until > at.offset {
-            let jump = Position { epoch: at.epoch, offset: lost_until };
-            self.at = Some(jump);
-            out.push(Step::Jump(jump));
+    /// Jumps over what neither the store has nor this node holds. What the store does not keep
+    /// at all may still be on its way: then this says how long to wait for it first.
+    fn jump_over_lost(&mut self, extent: Extent, out: &mut Vec<Step>) -> Option<Duration> {
+        let at = self.at?;
+        let held = self.held_after(at);
+        let lost_until = held.map_or(extent.head.offset, |held| held - 1).min(extent.first - 1);
+        if lost_until <= at.offset {
+            return None;
         }
+        if !extent.kept && self.waited_at.replace(at) != Some(at) {
+            return Some(PATIENCE);
+        }
+        let jump = Position { epoch: at.epoch, offset: lost_until };
+        self.at = Some(jump);
+        out.push(Step::Jump(jump));
+        None
+    }
+
+    /// The first offset held after `at`, in its epoch.
+    fn held_after(&self, at: Position) -> Option<Offset> {
+        let held = self.held.iter().map(|held| held.publication.position);
+        let after = held.filter(|p| p.epoch == at.epoch && p.offset > at.offset);
+        after.map(|p| p.offset).min()
     }
 
     /// Passes on what was held back, as far as it goes. What is of another epoch than the store
@@ -169,7 +242,9 @@ impl Tail {
                 want = Want::Read(after);
             }
         }
-        self.held.iter_mut().for_each(|held| held.fresh = false);
+        if want != Want::Nothing {
+            self.held.iter_mut().for_each(|held| held.fresh = false);
+        }
         want
     }
 
@@ -177,10 +252,20 @@ impl Tail {
         if self.held.len() >= HELD_MAX {
             self.held.clear();
         }
-        self.held.push(Held { publication, fresh: self.reading || self.at.is_none() });
+        self.held.push(Held { publication, fresh: true });
     }
 
     fn want(&mut self, after: Offset) -> Want {
-        if std::mem::replace(&mut self.reading, true) { Want::Nothing } else { Want::Read(after) }
+        if self.stage != Stage::Idle {
+            return Want::Nothing;
+        }
+        self.stage = Stage::Reading;
+        self.held.iter_mut().for_each(|held| held.fresh = false);
+        Want::Read(after)
+    }
+
+    fn later(&mut self, wait: Duration) -> Want {
+        self.stage = Stage::Waiting;
+        Want::Later(wait)
     }
 }

@@ -98,7 +98,7 @@ impl Window {
     /// Where in `kept` the first publication after `offset` is.
     fn index_after(&self, offset: Offset) -> usize {
         let first = self.first().unwrap_or(0);
-        let index = (offset + 1).saturating_sub(first).min(self.kept.len() as u64);
+        let index = offset.saturating_add(1).saturating_sub(first).min(self.kept.len() as u64);
         index as usize
     }
 }

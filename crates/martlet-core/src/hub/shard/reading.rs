@@ -45,7 +45,7 @@ impl Shard {
         self.ask_page(channel, Asked::Read { to, start, limit, reverse }, range, limit)
     }
 
-    pub(super) fn page(&mut self, name: &ChannelName, asked: Asked, page: Page) {
+    pub(super) fn page(&mut self, now: Now, name: &ChannelName, asked: Asked, page: Page) {
         match asked {
             Asked::Follow { to, start } => self.begin(to, name, start, &page),
             Asked::Read { to, start, limit, reverse } => {
@@ -59,9 +59,10 @@ impl Shard {
                 let Some(channel) = self.channels.get_mut(name) else { return };
                 let mut steps = Vec::new();
                 let want = channel.tail.handle_page(page, &mut steps);
-                self.follow_tail(name, steps, want);
+                self.pass_on(name, steps);
+                self.go_on(now, name, want);
             }
-            Asked::Publish(_) => {}
+            Asked::Publish(to) => self.refuse(to, Code::Internal.into()),
         }
     }
 
@@ -73,41 +74,27 @@ impl Shard {
         };
         if head.epoch != page.extent.head.epoch {
             // The history is a new one and this node's tail has yet to hear of it: ask again.
-            let asked =
-                self.ask_page(name.clone(), Asked::Follow { to, start }, Range::After(0), 0);
+            let asked = self.ask_begin(to, name.clone(), start);
             return asked.unwrap_or_else(|refusal| self.refuse(to, refusal));
         }
         let recovery = self.namespace(name).is_ok_and(|namespace| namespace.recovery);
         let mut extent = page.extent;
+        extent.head.offset = extent.head.offset.max(head.offset);
         if !recovery {
             (extent.first, extent.kept) = (extent.head.offset + 1, false);
         }
-        let followed = match start {
-            Start::Now => {
-                Followed { channel: name.clone(), begin: head, head, gap: None, recovered: false }
-            }
+        let now = Begin { position: head, gap: None };
+        let Begin { position, gap } = match start {
+            Start::Now => now,
             Start::Since(_) => {
-                let position = Position { epoch: extent.head.epoch, offset: page.before };
-                Followed {
-                    channel: name.clone(),
-                    begin: position,
-                    head,
-                    gap: None,
-                    recovered: false,
-                }
+                let position = Position { epoch: head.epoch, offset: page.before };
+                Begin { position, ..now }
             }
-            Start::After(seen) => {
-                let begin = begin(name, seen, extent);
-                let recovered = begin.gap.is_none();
-                Followed {
-                    channel: name.clone(),
-                    begin: begin.position,
-                    head,
-                    gap: begin.gap,
-                    recovered,
-                }
-            }
+            Start::After(seen) => begin(name, seen, extent),
         };
+        let recovered = matches!(start, Start::After(_)) && gap.is_none();
+        let channel = name.clone();
+        let followed = Followed { channel, begin: position, head, gap, recovered };
         self.followed(to, name, followed);
     }
 
@@ -116,7 +103,50 @@ impl Shard {
         let Some(channel) = self.channels.get_mut(name) else { return };
         let mut steps = Vec::new();
         let want = channel.tail.handle_head(page, &mut steps);
-        self.follow_tail(name, steps, want);
+        self.pass_on(name, steps);
+        self.read_on(name, want);
+    }
+
+    /// Asks the store what a channel's tail wants of it.
+    pub(super) fn read_on(&mut self, name: &ChannelName, want: Want) {
+        if let Want::Read(after) = want {
+            let range = Range::After(after);
+            // A namespace was found for this channel when it was followed first.
+            let _ = self.ask_page(name.clone(), Asked::CatchUp, range, CATCH_UP_PAGE);
+        }
+    }
+
+    /// Asks the store what a channel's tail wants of it, now or later.
+    pub(super) fn go_on(&mut self, now: Now, name: &ChannelName, want: Want) {
+        match want {
+            Want::Later(wait) => {
+                self.retries.insert((now.instant.after(wait), name.clone()));
+            }
+            _ => self.read_on(name, want),
+        }
+    }
+
+    /// It is time to ask the store again for some channels.
+    pub(super) fn retry(&mut self, now: Now) {
+        while let Some((_, name)) = pop_due(&mut self.retries, now) {
+            let Some(channel) = self.channels.get_mut(&name) else { continue };
+            let want = channel.tail.handle_timeout();
+            self.read_on(&name, want);
+        }
+    }
+
+    /// Asks the store where a follower begins.
+    pub(super) fn ask_begin(
+        &mut self,
+        to: ReplyTo,
+        name: ChannelName,
+        start: Start,
+    ) -> Result<(), Refusal> {
+        let range = match start {
+            Start::Since(time) => Range::Since(time),
+            Start::Now | Start::After(_) => Range::After(0),
+        };
+        self.ask_page(name, Asked::Follow { to, start }, range, 0)
     }
 
     fn tell_page(
@@ -128,15 +158,23 @@ impl Shard {
         reverse: bool,
         page: Page,
     ) {
+        if let Some(Start::After(seen)) = start
+            && seen.epoch != page.extent.head.epoch
+        {
+            // In another history the offset means nothing: all that is kept is new.
+            let asked = self.read(to, name.clone(), None, limit, reverse);
+            return asked.unwrap_or_else(|refusal| self.refuse(to, refusal));
+        }
         let Page { extent, mut publications, .. } = page;
         let cut = cut_page(&mut publications);
         let last = publications.last().map(|publication| publication.position.offset);
         let full = limit > 0 && publications.len() == limit;
-        let more = (full || cut)
-            && last
-                .is_some_and(|o| if reverse { o > extent.first } else { o < extent.head.offset });
+        let beyond = |o| if reverse { o > extent.first } else { o < extent.head.offset };
+        let mut more = (full || cut) && last.is_some_and(beyond);
         if let (Some(Start::Since(time)), true) = (start, reverse) {
+            let all = publications.len();
             publications.retain(|publication| publication.time >= time);
+            more &= publications.len() == all;
         }
         let page = HistoryPage { channel: name.clone(), head: extent.head, publications, more };
         self.outputs.push_back(ShardOutput::Reply(to, Reply::History(page)));
