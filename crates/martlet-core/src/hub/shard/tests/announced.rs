@@ -137,8 +137,8 @@ fn a_follower_of_a_new_history_does_not_wait_for_the_next_try() {
     world.fail(StoreError::Unavailable);
     world.store.lose(&name("a"), 1);
     let followed = world.followed(2, "a", Start::Since(UnixMillis(0)));
-    assert_eq!((followed.begin, followed.head), (world.at("a", 0), world.at("a", 1)));
-    assert_eq!(world.heard(1), "[0] 1");
+    assert_eq!((followed.begin, followed.head), (world.at("a", 0), world.at("a", 0)));
+    assert_eq!((world.heard(1), world.heard(2)), ("[0] 1".into(), "1".into()));
 }
 
 #[test]
