@@ -4,6 +4,8 @@ use clap::Subcommand;
 
 use crate::failure::Failure;
 
+#[cfg(target_os = "linux")]
+pub mod bench;
 pub mod config;
 mod connection;
 pub mod publish;
@@ -19,6 +21,8 @@ pub enum Command {
     Sub(Box<subscribe::Arguments>),
     Config(config::Arguments),
     Token(token::Arguments),
+    #[cfg(target_os = "linux")]
+    Bench(bench::Arguments),
 }
 
 /// Does what `command` says.
@@ -29,5 +33,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Sub(arguments) => subscribe::run(*arguments),
         Command::Config(arguments) => config::run(arguments),
         Command::Token(arguments) => token::run(arguments),
+        #[cfg(target_os = "linux")]
+        Command::Bench(arguments) => bench::run(arguments),
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, what cannot fail may end it")]
 
+#[cfg(target_os = "linux")]
+mod bench;
 mod config;
 mod help;
 mod played;

@@ -1,0 +1,83 @@
+//! `martlet bench`: measures a server as its users use it. The generator is made of bare sockets
+//! on one thread and decodes next to nothing, so that it is not what is measured.
+
+use std::time::Duration;
+
+use crate::failure::Failure;
+
+mod api;
+mod bare;
+mod board;
+mod connect;
+mod connection;
+mod crowd;
+mod echo;
+mod fanout;
+mod files;
+mod frame;
+mod idle;
+mod interrupt;
+mod load;
+mod machine;
+mod process;
+mod publish;
+mod report;
+mod rounds;
+mod target;
+
+/// How many clients are on their way in at once, where that is not what is measured.
+const PARALLEL: usize = 64;
+
+/// Measure a server: this program's own, or any that runs
+///
+/// One publication at a time, to 1,000 subscribers:  martlet bench fanout
+///
+/// The same beside a bare loop:                      martlet bench fanout --bare
+///
+/// Of a server that runs, with its process number:   martlet bench echo --url http://127.0.0.1:8000 --pid 4711
+///
+/// Without --url a server is started for the run, and ended with it. Everything is bounded in
+/// time and number, and --json prints all figures.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Arguments {
+    #[command(subcommand)]
+    kind: Kind,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Kind {
+    Fanout(Box<fanout::Arguments>),
+    Echo(Box<echo::Arguments>),
+    Idle(Box<idle::Arguments>),
+    Connect(Box<connect::Arguments>),
+    Publish(Box<publish::Arguments>),
+    /// The bare loop, which --bare starts.
+    #[command(hide = true)]
+    Bare,
+}
+
+/// Measures what the arguments say.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    match arguments.kind {
+        Kind::Fanout(arguments) => fanout::run(&arguments),
+        Kind::Echo(arguments) => echo::run(&arguments),
+        Kind::Idle(arguments) => idle::run(&arguments),
+        Kind::Connect(arguments) => connect::run(&arguments),
+        Kind::Publish(arguments) => publish::run(&arguments),
+        Kind::Bare => bare::run(),
+    }
+}
+
+/// How long so many clients may take to get in.
+fn opening_patience(clients: usize) -> Duration {
+    Duration::from_secs(30) + Duration::from_millis(clients as u64)
+}
+
+/// A number of publications a second.
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (0.001..=10_000_000.0).contains(&rate) => Ok(rate),
+        _ => Err("a rate is a number of publications a second, up to 10000000".into()),
+    }
+}

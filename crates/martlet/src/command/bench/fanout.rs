@@ -1,0 +1,125 @@
+//! `martlet bench fanout`: what it costs and how long it takes to bring each publication to many.
+
+use serde::Serialize;
+
+use super::crowd::Crowd;
+use super::files;
+use super::load::{Load, Pace, Publisher};
+use super::report::Report;
+use super::rounds::{Length, measure};
+use super::target::{TargetArguments, targets};
+use super::{PARALLEL, opening_patience, rate};
+use crate::failure::Failure;
+
+/// One publisher, many subscribers
+///
+/// One publication at a time, to 1,000:   martlet bench fanout
+///
+/// Sixteen at a time, beside a bare loop: martlet bench fanout --in-flight 16 --bare
+///
+/// 200 a second, on ten channels:         martlet bench fanout --rate 200 --channels 10
+///
+/// A publication is in flight until every subscriber of its channel has it.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Arguments {
+    /// How many follow the channels, each one of them
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    subscribers: u32,
+
+    /// How many channels there are; they are published to in turn
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    channels: u32,
+
+    /// How many publications are in flight at once
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    in_flight: u32,
+
+    /// Publish so many times a second instead, whatever the server does
+    #[arg(long, value_parser = rate, conflicts_with = "in_flight")]
+    rate: Option<f64>,
+
+    /// How long the data of a publication is, in bytes
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(20..=1_048_576))]
+    payload: u32,
+
+    #[command(flatten)]
+    length: Length,
+
+    /// Measure a bare loop too: epoll, and one send for each delivery
+    #[arg(long)]
+    bare: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    target: TargetArguments,
+}
+
+#[derive(Debug, Serialize)]
+struct Settings {
+    subscribers: usize,
+    channels: usize,
+    in_flight: Option<u32>,
+    rate: Option<f64>,
+    payload: u32,
+}
+
+/// Runs it.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.channels > arguments.subscribers {
+        return Err(Failure::wrong("there are more channels than subscribers"));
+    }
+    // One more publishes.
+    let (clients, note) = files::affordable(arguments.subscribers as usize + 1);
+    let targets = targets(&arguments.target, arguments.bare)?;
+    let subscribers = clients.saturating_sub(1).max(1);
+    let channels = (arguments.channels as usize).min(subscribers);
+    let settings = arguments.settings(subscribers, channels);
+    let title = settings.title();
+    let mut report = Report::new("fanout", title, settings, &targets);
+    report.notes.extend(note);
+    let mut crowds = Vec::new();
+    for target in &targets {
+        let mut crowd = Crowd::new(&target.door, channels)?;
+        let all = (0..subscribers).map(|i| Some(i % channels));
+        let all = std::iter::once(None).chain(all);
+        let opened = crowd.open(all, PARALLEL, opening_patience(clients))?;
+        if opened.opened < 2 {
+            return Err(Failure::failed(crowd.first_failure()));
+        }
+        crowds.push(crowd);
+    }
+    let load = arguments.load(channels);
+    measure(&mut report, &arguments.length, &load, &targets, &mut crowds)?;
+    report.print(arguments.json)
+}
+
+impl Arguments {
+    fn settings(&self, subscribers: usize, channels: usize) -> Settings {
+        let in_flight = self.rate.is_none().then_some(self.in_flight);
+        let Self { rate, payload, .. } = *self;
+        Settings { subscribers, channels, in_flight, rate, payload }
+    }
+
+    fn load(&self, channels: usize) -> Load {
+        let pace = match self.rate {
+            Some(rate) => Pace::Rate(rate),
+            None => Pace::InFlight(self.in_flight as usize),
+        };
+        Load { publisher: Publisher::One(0), pace, channels, payload: self.payload as usize }
+    }
+}
+
+impl Settings {
+    fn title(&self) -> String {
+        let pace = match (self.in_flight, self.rate) {
+            (_, Some(rate)) => format!("{rate} publications a second"),
+            (in_flight, None) => format!("{} in flight", in_flight.unwrap_or(1)),
+        };
+        let Self { subscribers, channels, payload, .. } = self;
+        format!("fanout: {subscribers} subscribers, {channels} channels, {pace}, {payload} bytes")
+    }
+}

@@ -1,0 +1,256 @@
+//! Publishing at a pace, and counting what that costs and how long it takes: one slice of a run.
+
+use std::time::{Duration, Instant};
+
+use super::board::{DIGITS, Tally};
+use super::crowd::Crowd;
+use super::process::{Process, own_cpu};
+use crate::failure::Failure;
+
+/// How long deliveries may still arrive after the last publication.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Publications that may be under way before the server is taken to be overloaded.
+const UNDER_WAY_MAX: usize = 200_000;
+
+/// Bytes that a publisher may have to wait with.
+const UNSENT_MAX: usize = 16 * 1024 * 1024;
+
+/// Publications made in one turn.
+const BURST: u64 = 1_024;
+
+/// When the next publication is made.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pace {
+    /// When one of so many under way has reached everybody.
+    InFlight(usize),
+    /// So many times a second, whatever the server does.
+    Rate(f64),
+}
+
+/// Who publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Publisher {
+    /// One client, into all channels in turn.
+    One(usize),
+    /// Each client into the channel of its own number.
+    Each,
+}
+
+/// Publishes into a crowd's channels.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// Who publishes.
+    pub publisher: Publisher,
+    /// When.
+    pub pace: Pace,
+    /// How many channels there are.
+    pub channels: usize,
+    /// How long the data of a publication is, in bytes.
+    pub payload: usize,
+}
+
+/// What a slice came to.
+#[derive(Debug, Clone, Default)]
+pub struct Slice {
+    /// What was counted.
+    pub tally: Tally,
+    /// How long it lasted, until the last delivery.
+    pub elapsed: Duration,
+    /// The CPU time of the server.
+    pub server: Option<Duration>,
+    /// The CPU time of the generator.
+    pub generator: Duration,
+    /// The longest that a publication was sent after it was meant to be.
+    pub late: Duration,
+    /// Whether publications were left out, because the server had too many under way.
+    pub overloaded: bool,
+}
+
+impl Load {
+    /// Publishes for so long, and waits for the last delivery.
+    pub fn run(
+        &self,
+        crowd: &mut Crowd,
+        process: Option<Process>,
+        lasting: Duration,
+    ) -> Result<Slice, Failure> {
+        crowd.board.tally = Tally::default();
+        crowd.board.completed.clear();
+        let (server, generator) = (process.and_then(Process::cpu), own_cpu());
+        let mut shift = Shift::new(self, crowd);
+        let begun = shift.begun;
+        match self.pace {
+            Pace::InFlight(count) => shift.in_flight(count, lasting)?,
+            Pace::Rate(rate) => shift.at_rate(rate, lasting)?,
+        }
+        shift.drain()?;
+        let (late, overloaded) = (shift.late, shift.overloaded);
+        let elapsed = begun.elapsed();
+        let after = process.and_then(Process::cpu);
+        if let Some(wrong) = &crowd.board.wrong {
+            return Err(Failure::failed(format!("the figures cannot be trusted: {wrong}")));
+        }
+        Ok(Slice {
+            tally: std::mem::take(&mut crowd.board.tally),
+            elapsed,
+            server: after.zip(server).map(|(after, before)| after.saturating_sub(before)),
+            generator: own_cpu().saturating_sub(generator),
+            late,
+            overloaded,
+        })
+    }
+}
+
+/// One slice while it runs.
+struct Shift<'a> {
+    load: &'a Load,
+    crowd: &'a mut Crowd,
+    begun: Instant,
+    next: usize,
+    message: Vec<u8>,
+    late: Duration,
+    overloaded: bool,
+}
+
+impl<'a> Shift<'a> {
+    fn new(load: &'a Load, crowd: &'a mut Crowd) -> Self {
+        Self {
+            load,
+            crowd,
+            begun: Instant::now(),
+            next: 0,
+            message: Vec::new(),
+            late: Duration::ZERO,
+            overloaded: false,
+        }
+    }
+
+    /// Keeps `count` publications under way; with several publishers, each of them.
+    fn in_flight(&mut self, count: usize, lasting: Duration) -> Result<(), Failure> {
+        let each = self.load.publisher == Publisher::Each;
+        let first = if each { count * self.load.channels } else { count };
+        for _ in 0..first {
+            self.publish_next(Instant::now())?;
+        }
+        self.send();
+        while self.begun.elapsed() < lasting {
+            self.crowd.turn(lasting.saturating_sub(self.begun.elapsed()))?;
+            self.check()?;
+            for channel in std::mem::take(&mut self.crowd.board.completed) {
+                match self.load.publisher {
+                    Publisher::One(_) => self.publish_next(Instant::now())?,
+                    Publisher::Each => self.publish(channel, Instant::now())?,
+                }
+            }
+            self.send();
+        }
+        Ok(())
+    }
+
+    /// Makes the publications that are due, at most [`BURST`] in a turn.
+    fn at_rate(&mut self, rate: f64, lasting: Duration) -> Result<(), Failure> {
+        let due = |number: u64| Duration::from_secs_f64(number as f64 / rate);
+        let mut made = 0;
+        while due(made) < lasting {
+            let elapsed = self.begun.elapsed();
+            let until = made + BURST;
+            while due(made) <= elapsed && due(made) < lasting && made < until {
+                self.late = self.late.max(elapsed - due(made));
+                self.publish_next(self.begun + due(made))?;
+                made += 1;
+            }
+            self.send();
+            self.crowd.board.completed.clear();
+            self.crowd.turn(due(made).saturating_sub(self.begun.elapsed()))?;
+            if self.begun.elapsed() > lasting * 2 {
+                self.overloaded = true;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn publish_next(&mut self, intended: Instant) -> Result<(), Failure> {
+        for _ in 0..self.load.channels {
+            let channel = self.next % self.load.channels;
+            self.next += 1;
+            if self.crowd.board.has_readers(channel) {
+                return self.publish(channel, intended);
+            }
+        }
+        Err(Failure::failed(self.crowd.first_failure()))
+    }
+
+    fn publish(&mut self, channel: usize, intended: Instant) -> Result<(), Failure> {
+        let index = match self.load.publisher {
+            Publisher::One(index) => index,
+            Publisher::Each => channel,
+        };
+        let Some(client) = self.crowd.client(index) else { return self.check() };
+        let unsent = client.unsent();
+        if self.crowd.board.under_way >= UNDER_WAY_MAX || unsent > UNSENT_MAX {
+            self.overloaded = true;
+            return Ok(());
+        }
+        let number = self.crowd.board.publish(channel, intended);
+        self.write(channel, number);
+        if let Some(client) = self.crowd.client(index) {
+            client.say(&self.message);
+        }
+        if self.load.publisher == Publisher::Each {
+            self.crowd.flush(index);
+        }
+        Ok(())
+    }
+
+    /// Writes the command: data of the wanted length, which begins with the number.
+    fn write(&mut self, channel: usize, number: u64) {
+        use std::io::Write as _;
+        let Self { message, load, crowd, .. } = self;
+        message.clear();
+        let name = crowd.door().channel(channel);
+        // A vector takes everything.
+        let _ = write!(
+            message,
+            r#"{{"publish":{{"channel":"{name}","data":"{number:0DIGITS$}{:x<1$}"}}}}"#,
+            "",
+            load.payload.saturating_sub(DIGITS)
+        );
+    }
+
+    /// Without anybody who publishes or follows there is nothing to measure.
+    fn check(&mut self) -> Result<(), Failure> {
+        let publishes = match self.load.publisher {
+            Publisher::One(index) => self.crowd.client(index).is_some(),
+            Publisher::Each => true,
+        };
+        let followed = (0..self.load.channels).any(|at| self.crowd.board.has_readers(at));
+        match publishes && followed {
+            true => Ok(()),
+            false => Err(Failure::failed(self.crowd.first_failure())),
+        }
+    }
+
+    /// Sends everything that one publisher has said in this turn at once.
+    fn send(&mut self) {
+        if let Publisher::One(index) = self.load.publisher {
+            self.crowd.flush(index);
+        }
+    }
+
+    /// Waits for what is under way.
+    fn drain(&mut self) -> Result<(), Failure> {
+        let begun = Instant::now();
+        while self.crowd.board.under_way > 0 {
+            let left = DRAIN.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                self.crowd.give_up();
+                break;
+            }
+            self.crowd.turn(left)?;
+        }
+        self.crowd.board.completed.clear();
+        self.check()
+    }
+}

@@ -1,0 +1,198 @@
+//! `bench`: each subcommand runs, small and short, and reports figures that can be. How fast
+//! anything is, is not tested.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::played::PATIENCE;
+use crate::program::{Run, martlet};
+
+const SHORT: [&str; 6] = ["--seconds", "1", "--warm-up", "0", "--rounds", "1"];
+
+/// The report of a run, which has to succeed.
+fn report(arguments: &[&str]) -> Value {
+    let run = martlet(&[&["bench"], arguments, &["--json"]].concat());
+    assert_eq!(run.code, 0, "{arguments:?}: {}", run.err);
+    let report: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(report["command"], arguments[0]);
+    assert!(report["machine"]["cores"].as_u64().unwrap() > 0, "{report}");
+    assert!(!report["machine"]["kernel"].as_str().unwrap().is_empty(), "{report}");
+    assert!(report["servers"][0]["pid"].as_u64().unwrap() > 1, "{report}");
+    report
+}
+
+/// A figure that was measured, and is more than nothing.
+fn figure(result: &Value, name: &str) -> f64 {
+    let value = result[name].as_f64().unwrap_or(-1.0);
+    assert!(value > 0.0 && value.is_finite(), "{name}: {result}");
+    value
+}
+
+fn has_latency(result: &Value) {
+    let latency = &result["latency_us"];
+    let quantiles = ["p50", "p99", "p999", "max"].map(|name| figure(latency, name));
+    assert!(quantiles.is_sorted(), "{latency}");
+}
+
+#[test]
+fn fanout_reaches_everybody() {
+    let report =
+        report(&[&["fanout", "--subscribers", "20", "--channels", "2"], &SHORT[..]].concat());
+    let result = &report["results"][0];
+    let publications = figure(result, "publications");
+    assert_eq!(figure(result, "deliveries"), publications * 10.0, "{result}");
+    assert_eq!(result["connections"], 21);
+    assert_eq!((&result["missed"], &result["lost_connections"]), (&0.into(), &0.into()));
+    for name in ["deliveries_per_second", "server_cpu_us_per_delivery", "server_cores"] {
+        figure(result, name);
+    }
+    assert!(figure(result, "bytes_per_delivery") > 128.0, "{result}");
+    has_latency(result);
+}
+
+#[test]
+fn fanout_keeps_its_rate_beside_the_bare_loop() {
+    let paced = ["fanout", "--subscribers", "20", "--rate", "100", "--bare"];
+    let report = report(&[&paced, &SHORT[..]].concat());
+    for (result, server) in report["results"].as_array().unwrap().iter().zip(["martlet", "bare"]) {
+        assert_eq!(result["server"], server);
+        assert_eq!(result["publications"], 100, "{result}");
+        assert_eq!(result["deliveries"], 2_000, "{result}");
+        assert_eq!(result["overloaded"], false);
+        has_latency(result);
+    }
+    let bytes = |at: usize| figure(&report["results"][at], "bytes_per_delivery");
+    assert!((bytes(0) - bytes(1)).abs() < 8.0, "both deliver the same: {report}");
+    for name in ["cpu", "speed", "p50"] {
+        figure(&report["ratio"], name);
+    }
+}
+
+#[test]
+fn echo_comes_back() {
+    let echo = ["echo", "--connections", "20", "--in-flight", "2", "--bare"];
+    let report = report(&[&echo, &SHORT[..]].concat());
+    for result in report["results"].as_array().unwrap() {
+        assert_eq!(result["deliveries"], result["publications"], "{result}");
+        assert_eq!(result["missed"], 0);
+        figure(result, "server_cpu_us_per_delivery");
+        has_latency(result);
+    }
+}
+
+#[test]
+fn connect_lets_everybody_in() {
+    let report = report(&["connect", "--connections", "20", "--rounds", "2", "--bare"]);
+    for result in report["results"].as_array().unwrap() {
+        assert_eq!((&result["connections"], &result["failed"]), (&40.into(), &0.into()));
+        figure(result, "connections_per_second");
+        figure(result, "server_cpu_us_per_connection");
+        has_latency(result);
+    }
+}
+
+#[test]
+fn idle_weighs_a_connection() {
+    let report = report(&["idle", "--connections", "20", "--seconds", "1"]);
+    let result = &report["results"][0];
+    assert_eq!((&result["connections"], &result["failed"]), (&20.into(), &0.into()));
+    assert!(result["bytes_per_connection"].is_f64(), "{result}");
+    assert!(result["kernel_bytes_per_connection"].is_f64(), "{result}");
+    figure(result, "resident_bytes");
+}
+
+#[test]
+fn publish_measures_each_size_of_batch() {
+    let report = report(&["publish", "--connections", "2", "--seconds", "1", "--batch", "1,7"]);
+    for (result, batch) in report["results"].as_array().unwrap().iter().zip([1.0, 7.0]) {
+        assert_eq!(figure(result, "batch"), batch);
+        assert_eq!(figure(result, "publications"), figure(result, "requests") * batch);
+        figure(result, "publications_per_second");
+        figure(result, "server_cpu_us_per_publication");
+        has_latency(result);
+    }
+}
+
+#[test]
+fn people_get_a_table() {
+    let run = martlet(&[&["bench", "fanout", "--subscribers", "5", "--bare"], &SHORT[..]].concat());
+    assert_eq!(run.code, 0, "{}", run.err);
+    for words in ["fanout: 5 subscribers", "CPU/delivery", "\nmartlet ", "\nbare ", "median of 1"] {
+        assert!(run.out.contains(words), "{words}: {}", run.out);
+    }
+}
+
+#[test]
+fn a_server_that_refuses_is_told_of() {
+    let slow = ["--set", "limits.commands_per_second=1", "--set", "limits.commands_burst=2"];
+    let run = martlet(&[&["bench", "fanout", "--subscribers", "2"], &SHORT[..], &slow].concat());
+    assert_eq!((run.code, run.out.as_str()), (1, ""));
+    assert!(run.err.contains("(1304)"), "{}", run.err);
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused() {
+    let refused = |arguments: &[&str], code: i32| {
+        let run: Run = martlet(&[&["bench"], arguments].concat());
+        assert_eq!((run.code, run.out.as_str()), (code, ""), "{arguments:?}: {}", run.err);
+        run.err
+    };
+    let secure = refused(&["fanout", "--url", "https://example.test"], 2);
+    assert!(secure.contains("plain HTTP"), "{secure}");
+    // Nobody listens there: it was let go a moment ago.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{gone}");
+    for kind in ["fanout", "echo", "idle", "connect", "publish"] {
+        let unreachable = refused(&[kind, "--url", &url], 1);
+        assert!(unreachable.contains("onnect"), "{kind}: {unreachable}");
+    }
+    refused(&["fanout", "--subscribers", "2", "--channels", "3"], 2);
+    refused(&["fanout", "--rate", "0"], 2);
+    refused(&["fanout", "--payload", "19"], 2);
+    refused(&["publish", "--url", &url, "--pid", "4294967295"], 2);
+}
+
+/// Waits for something to be so.
+fn eventually<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        match look() {
+            Some(found) => return found,
+            None => assert!(begun.elapsed() < PATIENCE, "it never came to be"),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The processes that `parent` has started, except those that have ended.
+fn children(parent: u32) -> Vec<u32> {
+    let all = fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+        let (state, its_parent) = (fields.next()?, fields.next()?);
+        (state != "Z" && its_parent.parse() == Ok(parent)).then_some(pid)
+    });
+    all.collect()
+}
+
+#[test]
+fn an_interruption_ends_the_servers_too() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_martlet"));
+        command.args(["bench", "fanout", "--subscribers", "5", "--seconds", "600", "--bare"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut bench = command.spawn().unwrap();
+        let servers = eventually(|| Some(children(bench.id())).filter(|all| all.len() == 2));
+        let pid = Pid::from_child(&bench);
+        kill_process(pid, signal).unwrap();
+        assert_eq!(bench.wait().unwrap().code(), Some(1));
+        for server in servers {
+            assert!(!fs::exists(format!("/proc/{server}/stat")).unwrap(), "{server} has ended");
+        }
+    }
+}
