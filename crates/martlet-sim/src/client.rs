@@ -20,12 +20,12 @@ mod hearing;
 /// What a client waits for.
 #[derive(Debug, Clone)]
 pub enum Asked {
-    /// To be let in, and to follow so many channels.
-    Connect(usize),
-    /// To follow so many channels.
-    Subscribe(usize),
-    /// To follow so many channels no more.
-    Unsubscribe(usize),
+    /// To be let in, and to follow these channels.
+    Connect(bool, Vec<Subscribe>),
+    /// To follow these channels.
+    Subscribe(Vec<Subscribe>),
+    /// To follow this channel no more.
+    Unsubscribe(ChannelName),
     /// To have published.
     Publish(Box<Draft>),
     /// Anything else with one answer.
@@ -184,7 +184,7 @@ impl Client {
             agent: Some("sim".into()),
             subscribe,
         };
-        let asked = Asked::Connect(connect.subscribe.len());
+        let asked = Asked::Connect(true, connect.subscribe.clone());
         self.ask(asked, Command::Connect(connect));
         for draft in std::mem::take(&mut self.unsure) {
             self.publish(draft);
@@ -243,7 +243,7 @@ impl Client {
         if self.connected && follower.stage == Stage::Off {
             follower.stage = Stage::Asked(start);
             let subscribe = vec![Subscribe { channel: channel.clone(), token: None, start }];
-            self.ask(Asked::Subscribe(1), Command::Subscribe(subscribe));
+            self.ask(Asked::Subscribe(subscribe.clone()), Command::Subscribe(subscribe));
         }
     }
 
@@ -252,7 +252,10 @@ impl Client {
         let Some(follower) = self.wants.get_mut(channel) else { return };
         if self.connected && follower.stage == Stage::On && !follower.ending {
             follower.ending = true;
-            self.ask(Asked::Unsubscribe(1), Command::Unsubscribe(vec![channel.clone()]));
+            self.ask(
+                Asked::Unsubscribe(channel.clone()),
+                Command::Unsubscribe(vec![channel.clone()]),
+            );
         }
     }
 
@@ -300,7 +303,7 @@ impl Client {
     fn subscribe_again(&mut self) {
         let subscribe = self.wanted();
         if !subscribe.is_empty() {
-            self.ask(Asked::Subscribe(subscribe.len()), Command::Subscribe(subscribe));
+            self.ask(Asked::Subscribe(subscribe.clone()), Command::Subscribe(subscribe));
         }
     }
 }

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use martlet_core::model::{ChannelName, Offset, Position};
-use martlet_core::port::{
-    Range, Read, Store, StoreError, StoreReply, StoreRequest, StoreTicket,
-};
+use martlet_core::port::{Range, Read, Store, StoreError, StoreReply, StoreRequest, StoreTicket};
 use martlet_core::stream::Keep;
 use martlet_core::time::{Instant, Now};
 use martlet_engine::memory::MemoryStore;
@@ -54,9 +52,9 @@ impl Depot {
         }
         let store: &mut dyn Store = match &mut self.kind {
             Kind::Shelf(shelf) => shelf,
-            Kind::Memory(memory, seed) => {
-                memory.get_or_insert_with(|| Box::new(MemoryStore::new(now, 10_000, *seed))).as_mut()
-            }
+            Kind::Memory(memory, seed) => memory
+                .get_or_insert_with(|| Box::new(MemoryStore::new(now, 10_000, *seed)))
+                .as_mut(),
         };
         store.handle_timeout(now);
         store.submit(now, StoreTicket(0), request);
@@ -65,7 +63,12 @@ impl Depot {
     }
 
     /// The newest position and the oldest kept offset of a channel, as anybody would be told.
-    pub fn extent(&mut self, now: Now, channel: &ChannelName, keep: Keep) -> Option<(Position, Offset)> {
+    pub fn extent(
+        &mut self,
+        now: Now,
+        channel: &ChannelName,
+        keep: Keep,
+    ) -> Option<(Position, Offset)> {
         let read = Read { channel: channel.clone(), range: Range::After(0), limit: 0, keep };
         let failing = std::mem::take(&mut self.failing);
         let reply = self.answer(now, StoreRequest::Read(read));

@@ -55,7 +55,10 @@ impl Follower {
         hold(known, || format!("{}: began in an unknown epoch {position:?}", self.channel))?;
         let newest = record.head(&self.channel, position.epoch);
         hold(position.offset <= head && head <= newest, || {
-            format!("{}: began at {position:?}, head {head}, the store is at {newest}", self.channel)
+            format!(
+                "{}: began at {position:?}, head {head}, the store is at {newest}",
+                self.channel
+            )
         })?;
         self.stage = match start {
             Start::After(seen) if recovered => {
@@ -77,9 +80,7 @@ impl Follower {
         let place = self.place_on("a publication")?;
         let position = publication.position;
         let next = Position { offset: place.offset + 1, ..place };
-        hold(position == next, || {
-            format!("{}: {position:?} came after {place:?}", self.channel)
-        })?;
+        hold(position == next, || format!("{}: {position:?} came after {place:?}", self.channel))?;
         record.check(publication)?;
         self.place = Some(position);
         self.received += 1;

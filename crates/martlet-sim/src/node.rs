@@ -75,7 +75,8 @@ impl Node {
 
     /// Sends a letter that arrives at `at`, or after the one before it. Gives when.
     pub fn post(&mut self, from: LaneId, to: LaneId, at: Instant, letter: Letter) -> Instant {
-        let letters = &mut self.letters[self.workers.len() * usize::from(from.0) + usize::from(to.0)];
+        let letters =
+            &mut self.letters[self.workers.len() * usize::from(from.0) + usize::from(to.0)];
         let at = letters.back().map_or(at, |(before, _)| at.max(*before));
         letters.push_back((at, letter));
         at

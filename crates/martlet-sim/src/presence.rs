@@ -36,7 +36,12 @@ impl Attendance {
     }
 
     /// A connection follows a channel.
-    pub fn handle_following(&mut self, now: Instant, connection: ConnectionId, channel: ChannelName) {
+    pub fn handle_following(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        channel: ChannelName,
+    ) {
         let Some(client) = self.clients.get(&connection) else { return };
         let stay = self.stays.entry((channel, *client)).or_default();
         stay.connections.insert(connection, now);
@@ -77,7 +82,8 @@ impl Attendance {
         grace: Duration,
     ) -> Checked {
         let stay = self.stays.entry((channel.clone(), client)).or_default();
-        let recent = |at: Option<Instant>, span: Duration| at.is_some_and(|at| now < at.after(span));
+        let recent =
+            |at: Option<Instant>, span: Duration| at.is_some_and(|at| now < at.after(span));
         let left = recent(stay.left_at, grace + SLACK);
         if came {
             let short = recent(stay.lost_at, grace.saturating_sub(SLACK));
@@ -94,9 +100,10 @@ impl Attendance {
 
     /// Who is in a channel.
     pub fn members(&self, channel: &ChannelName) -> Vec<ClientId> {
-        let here = self.stays.iter().filter(|((name, _), stay)| {
-            name == channel && !stay.connections.is_empty()
-        });
+        let here = self
+            .stays
+            .iter()
+            .filter(|((name, _), stay)| name == channel && !stay.connections.is_empty());
         here.map(|((_, client), _)| *client).collect()
     }
 }

@@ -121,7 +121,8 @@ impl Shelf {
                 (until, up_to.take(limit).cloned().collect())
             }
         };
-        let extent = Extent { head: history.head, first: history.first(), kept: read.keep.size > 0 };
+        let extent =
+            Extent { head: history.head, first: history.first(), kept: read.keep.size > 0 };
         StoreReply::Page(Page { extent, before, publications })
     }
 

@@ -9,7 +9,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use martlet_core::hub::{Delivery, Lane, LaneId, LaneLimits, ReaderKey, ReplyTo, Shard, ShardOutput};
+use martlet_core::hub::{
+    Delivery, Lane, LaneId, LaneLimits, ReaderKey, ReplyTo, Shard, ShardOutput,
+};
 use martlet_core::model::{ChannelName, Close, Code, Cursor, Gap, Limits, Offset, Publication};
 use martlet_core::model::{ClientId, Position, SessionKey};
 use martlet_core::port::{StoreReply, StoreRequest, StoreTicket};

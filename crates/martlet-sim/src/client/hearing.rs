@@ -7,6 +7,9 @@ use super::*;
 use crate::record::{Record, hold};
 use crate::wire::take_frame;
 
+/// The number that nonsense carries.
+const NONSENSE: u32 = u32::MAX;
+
 impl Client {
     /// Bytes came from the server.
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8], record: &Record) -> Checked {
@@ -27,12 +30,13 @@ impl Client {
     fn handle_answer(&mut self, now: Instant, answer: Answer, record: &Record) -> Checked {
         hold(self.advice.is_none(), || format!("{:?} after close", answer.event))?;
         self.answers += 1;
-        let subscribes = self.take_asked(&answer)?;
+        let asked = self.take_asked(&answer)?;
         match answer.event {
             Event::Connected(connected) => self.let_in(*connected),
             Event::Subscribed(subscribed) => {
-                if answer.id == 0 {
-                    self.take_imposed(&subscribed.channel)?;
+                match asked {
+                    Some(start) => self.wanted_in(&subscribed.channel)?.stage = Stage::Asked(start),
+                    None => self.take_imposed(&subscribed.channel)?,
                 }
                 self.wanted_in(&subscribed.channel)?.handle_subscribed(&subscribed, record)
             }
@@ -73,7 +77,7 @@ impl Client {
                 if matches!(refusal.code, Code::GrantInvalid | Code::GrantExpired) {
                     self.start_afresh();
                 }
-                if let (true, Some(channel)) = (subscribes, channel) {
+                if let (Some(_), Some(channel)) = (asked, channel) {
                     self.handle_not_followed(&channel, &refusal);
                 }
                 Ok(())
@@ -87,12 +91,13 @@ impl Client {
         .inspect(|()| self.heard_at = now)
     }
 
-    /// A subscription was refused. What may yet succeed is asked for again.
+    /// A subscription was refused. What may yet succeed is asked for again; so is one that the
+    /// backend ended before it began.
     fn handle_not_followed(&mut self, channel: &ChannelName, refusal: &Refusal) {
         let Some(follower) = self.wants.get_mut(channel) else { return };
         if let Stage::Asked(_) = follower.stage {
             follower.stage = Stage::Off;
-            if !refusal.code.temporary() {
+            if !refusal.code.temporary() && refusal.code != Code::NotSubscribed {
                 self.wants.remove(channel);
             }
         }
@@ -106,38 +111,57 @@ impl Client {
         Ok(())
     }
 
-    /// Every answer answers something that was asked, and nothing is answered twice. Says whether
-    /// it was to follow channels.
-    fn take_asked(&mut self, answer: &Answer) -> Result<bool, Violation> {
-        if answer.id == 0 {
-            return Ok(false);
+    /// Every answer answers something that was asked, and nothing is answered twice. If it was to
+    /// follow a channel, says from where.
+    fn take_asked(&mut self, answer: &Answer) -> Result<Option<Start>, Violation> {
+        let nonsense = answer.id == NONSENSE && matches!(answer.event, Event::Refused { .. });
+        if answer.id == 0 || nonsense {
+            return Ok(None);
         }
-        let Some(asked) = self.asked.get_mut(&answer.id) else {
-            return Err(Violation(format!("an answer to nothing: {answer:?}")));
-        };
-        let refused = matches!(answer.event, Event::Refused { channel: None, .. });
-        let subscribes = matches!(asked, Asked::Connect(_) | Asked::Subscribe(_));
-        let done = match asked {
-            Asked::Connect(left) => {
-                let first = matches!(answer.event, Event::Connected(_)) || refused;
-                *left -= usize::from(!first);
-                self.connected && *left == 0 || first && *left == 0
+        let unasked = || Violation(format!("an answer to nothing: {answer:?}"));
+        let asked = self.asked.get_mut(&answer.id).ok_or_else(unasked)?;
+        let (refused, channel) = (refused_whole(&answer.event), channel_of(&answer.event));
+        let start = match (asked, channel) {
+            (Asked::Connect(_, left) | Asked::Subscribe(left), Some(channel)) => {
+                let index = left.iter().position(|it| it.channel == *channel);
+                Some(left.swap_remove(index.ok_or_else(unasked)?).start)
             }
-            Asked::Subscribe(left) | Asked::Unsubscribe(left) => {
-                *left -= 1;
-                *left == 0 || refused
+            (Asked::Connect(outside, _), None) if refused.is_none() => {
+                hold(std::mem::take(outside), || "connected twice".into())?;
+                None
             }
-            Asked::Publish(_) | Asked::One => true,
+            (Asked::Subscribe(_), None) if refused.is_none() => return Err(unasked()),
+            _ => None,
         };
-        if done {
-            self.asked.remove(&answer.id);
+        let over = match &self.asked[&answer.id] {
+            Asked::Connect(outside, left) => !outside && left.is_empty(),
+            Asked::Subscribe(left) => left.is_empty(),
+            _ => true,
+        };
+        if over || refused.is_some() {
+            let asked = self.asked.remove(&answer.id);
+            self.take_refused(asked, refused);
         }
-        Ok(subscribes)
+        Ok(start)
+    }
+
+    /// A whole command was refused: all that it asked for is off.
+    fn take_refused(&mut self, asked: Option<Asked>, refusal: Option<&Refusal>) {
+        match (asked, refusal) {
+            (Some(Asked::Subscribe(left)), Some(refusal)) => {
+                left.iter().for_each(|it| self.handle_not_followed(&it.channel, refusal));
+            }
+            (Some(Asked::Unsubscribe(channel)), Some(_)) => {
+                self.wants.get_mut(&channel).into_iter().for_each(|want| want.ending = false);
+            }
+            _ => {}
+        }
     }
 
     fn let_in(&mut self, connected: Connected) -> Checked {
         hold(!self.connected, || "connected twice".into())?;
-        let kept = self.session.is_none() || !connected.resumed || self.id == Some(connected.client);
+        let kept =
+            self.session.is_none() || !connected.resumed || self.id == Some(connected.client);
         hold(kept, || format!("resumed as {} instead of {:?}", connected.client, self.id))?;
         self.connected = true;
         self.backoff.reset();
@@ -172,4 +196,21 @@ fn check_history(page: &HistoryPage, record: &Record) -> Checked {
         })?;
     }
     Ok(())
+}
+
+/// The channel of an answer to a subscription.
+fn channel_of(event: &Event) -> Option<&ChannelName> {
+    match event {
+        Event::Subscribed(subscribed) => Some(&subscribed.channel),
+        Event::Refused { channel, .. } => channel.as_ref(),
+        _ => None,
+    }
+}
+
+/// Why a whole command was refused, if it was.
+fn refused_whole(event: &Event) -> Option<&Refusal> {
+    match event {
+        Event::Refused { channel: None, refusal } => Some(refusal),
+        _ => None,
+    }
 }

@@ -120,7 +120,8 @@ impl Worker {
     fn do_for_lane(&mut self, now: Now, output: LaneOutput) {
         match output {
             LaneOutput::Load { channel, after } => {
-                let load = Request::Load { channel: channel.clone(), after, limit: PAGE_PUBLICATIONS };
+                let load =
+                    Request::Load { channel: channel.clone(), after, limit: PAGE_PUBLICATIONS };
                 self.ask_owner(now, Waiting::Load(channel, after), load);
             }
             LaneOutput::Lagged { reader, channel, offset, head } => {

@@ -22,9 +22,10 @@ impl Worker {
             let Some(entry) = self.entries.get_mut(&id) else { continue };
             let Some(connection) = entry.connection else { continue };
             let held = entry.plain.is_some();
-            let visit = self.lane.visit::<Infallible>(now.instant, reader, &mut self.encoders, |slices| {
-                Ok(if held { 0 } else { write(connection, slices) })
-            });
+            let visit =
+                self.lane.visit::<Infallible>(now.instant, reader, &mut self.encoders, |slices| {
+                    Ok(if held { 0 } else { write(connection, slices) })
+                });
             let Ok(visit) = visit;
             entry.blocked_since = match visit {
                 Visit::Blocked if !held => entry.blocked_since.or(Some(now.instant)),

@@ -39,7 +39,8 @@ impl World {
         match effect {
             Effect::Post(to, letter) => {
                 let wait = self.dice.short_of(self.options.delays.post);
-                let at = self.nodes[place.node].post(place.worker, to, self.now.after(wait), letter);
+                let at =
+                    self.nodes[place.node].post(place.worker, to, self.now.after(wait), letter);
                 self.later(at, Transition::Letter(Place { worker: to, ..place }, place.worker));
             }
             Effect::Store(ticket, request) => self.send_to_store(place, ticket, request),
@@ -252,18 +253,31 @@ impl World {
     }
 
     /// A client is given up only if it could not be heard.
-    fn check_close(&mut self, connection: ConnectionId, close: &martlet_core::model::Close) -> Checked {
+    fn check_close(
+        &mut self,
+        connection: ConnectionId,
+        close: &martlet_core::model::Close,
+    ) -> Checked {
         let Some(link) = self.links.get(&connection) else { return Ok(()) };
         let rules = &self.options.rules;
         let wait = rules.ping + rules.pong + rules.limits.write_timeout + Duration::from_secs(1);
         let disturbed = link.disturbed_at.is_some_and(|at| self.now < at.after(wait));
-        let blames = matches!(close.code, Code::PongMissing | Code::Slow);
+        let worker = &self.nodes[link.place.node].workers[usize::from(link.place.worker.0)];
+        let owed = worker.owed_bytes(connection) > rules.limits.owed_bytes;
+        let blames = match close.code {
+            Code::PongMissing => true,
+            Code::Slow => !owed,
+            _ => false,
+        };
         hold(!blames || disturbed || link.client_gone || link.full, || {
             format!("{connection:?} was closed with {close:?}, and its client was well")
         })
     }
 
-    pub(super) fn namespace(&self, channel: &martlet_core::model::ChannelName) -> &martlet_core::model::Namespace {
+    pub(super) fn namespace(
+        &self,
+        channel: &martlet_core::model::ChannelName,
+    ) -> &martlet_core::model::Namespace {
         self.options.rules.namespaces.of(channel).expect("the world names only channels it allows")
     }
 }

@@ -70,7 +70,12 @@ impl World {
     }
 
     /// What a session begins with.
-    pub(super) fn opening(&mut self, place: Place, connection: ConnectionId, answers: bool) -> Opening {
+    pub(super) fn opening(
+        &mut self,
+        place: Place,
+        connection: ConnectionId,
+        answers: bool,
+    ) -> Opening {
         let random = (u128::from(self.dice.bits()) << 64) | u128::from(self.dice.bits());
         Opening {
             key: SessionKey::new(place.worker.0, random),

@@ -39,7 +39,8 @@ impl World {
 
     fn draw_deed(&mut self) -> Option<Deed> {
         let channel = self.dice.pick(&self.options.channels)?.clone();
-        let (client, node) = (self.dice.below(self.clients.len()), self.dice.below(self.nodes.len()));
+        let (client, node) =
+            (self.dice.below(self.clients.len()), self.dice.below(self.nodes.len()));
         let burst = if self.dice.chance(150) { self.dice.between(5, 60) } else { 1 };
         if self.dice.chance(self.options.troubles.nonsense) {
             return Some(Deed::Nonsense(client));
@@ -78,11 +79,7 @@ impl World {
             }
             Deed::Presence(client, channel) => self.ask(client, Command::Presence(channel)),
             Deed::Ping(client) => self.ask(client, Command::Ping),
-            Deed::Refresh(client) => {
-                if let Some(token) = self.token(client) {
-                    self.ask(client, Command::Refresh(Refresh { channel: None, token }));
-                }
-            }
+            Deed::Refresh(client) => self.refresh(client),
             Deed::Nonsense(client) => {
                 if let Some(nonsense) = self.dice.pick(NONSENSE) {
                     self.clients[client].send_raw(nonsense);
@@ -90,6 +87,12 @@ impl World {
             }
         }
         (0..self.clients.len()).try_for_each(|client| self.follow_wishes(End::Client(client)))
+    }
+
+    pub(super) fn refresh(&mut self, client: usize) {
+        if let Some(token) = self.token(client) {
+            self.ask(client, Command::Refresh(Refresh { channel: None, token }));
+        }
     }
 
     fn ask(&mut self, client: usize, command: Command) {
