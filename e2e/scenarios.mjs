@@ -34,8 +34,10 @@ const publish = (url, channel, data) =>
     body: JSON.stringify({ channel, data }),
   }).then((response) => response.json());
 
+export { Martlet };
+
 /** Network gear that can be pulled out. */
-function gear(WebSocketClass) {
+export function gear(WebSocketClass) {
   let streams = new AbortController();
   const sockets = new Set();
   const state = { broken: false };

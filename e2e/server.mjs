@@ -16,10 +16,10 @@ export class MartletServer {
     this.url = url;
   }
 
-  /** Starts one in development mode. `port` 0 is any free one. */
-  static async start(port = 0) {
+  /** Starts one, in development mode unless there are more arguments. `port` 0 is any free one. */
+  static async start(port = 0, more = []) {
     const binary = process.env.MARTLET_BIN ?? BUILT;
-    const child = spawn(binary, ["serve", "--listen", `127.0.0.1:${port}`], {
+    const child = spawn(binary, ["serve", "--listen", `127.0.0.1:${port}`, ...more], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     const server = new MartletServer(child, await address(child));
