@@ -14,7 +14,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::service::Service;
 use martlet_core::model::{Code, Limits, Refusal};
 use martlet_transport::body::pipe;
@@ -292,12 +292,14 @@ async fn ask(site: &Site, router: Router, request: Request<Incoming>) -> Respons
 
 /// Reads a body of at most `limit` bytes, from a client that does not take for ever.
 async fn collect(body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+    let too_large = || Refusal::because(Code::FrameTooLarge, format!("more than {limit} bytes"));
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large());
+    }
     let collected = tokio::time::timeout(PATIENCE, Limited::new(body, limit).collect()).await;
     match collected {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Refusal::because(Code::FrameTooLarge, format!("more than {limit} bytes")))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Refusal::because(Code::RequestInvalid, "the body ends early")),
         Err(_) => Err(Code::RequestTimeout.into()),
     }

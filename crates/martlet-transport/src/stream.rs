@@ -21,8 +21,9 @@ mod secure;
 
 pub use rewind::Rewind;
 
-/// How much a client that should be silent may still send before it counts as gone.
-const TOLERATED_BYTES: usize = 64 * 1024;
+/// How much a client that should be silent may still send before it counts as gone. Clients send
+/// a message whole before they read why it was refused, and that it is too large is often why.
+const TOLERATED_BYTES: usize = 4 * 1024 * 1024;
 
 /// What every accepted socket is set to, beside `TCP_NODELAY`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,7 +176,11 @@ impl Stream {
         while seen <= TOLERATED_BYTES {
             match self.discard() {
                 Ok(0) => return,
-                Ok(count) => seen += count,
+                Ok(count) => {
+                    seen += count;
+                    // Whoever keeps sending does not keep the others waiting.
+                    tokio::task::yield_now().await;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.readable().await.is_err() {
                         return;
@@ -188,7 +193,7 @@ impl Stream {
 
     /// Reads a little and throws it away; the scratch space is not part of any future.
     fn discard(&self) -> io::Result<usize> {
-        self.try_read(&mut [0; 1024])
+        self.try_read(&mut [0; 8 * 1024])
     }
 
     fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, RawQuery, State};
 use http::HeaderMap;
 use martlet_core::model::{ChannelName, Code, Refusal};
@@ -48,7 +49,7 @@ struct List {
 pub async fn list(
     State(site): State<Arc<Site>>,
     headers: HeaderMap,
-    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Outcome {
     admit(&site, &headers, Scope::Read)?;
     let Query(query) = query.map_err(|error| bad_query(error.body_text()))?;
@@ -89,13 +90,13 @@ pub struct HistoryQuery {
 pub async fn history(
     State(site): State<Arc<Site>>,
     headers: HeaderMap,
-    Path(name): Path<String>,
-    query: Result<Query<HistoryQuery>, axum::extract::rejection::QueryRejection>,
+    name: Result<Path<String>, PathRejection>,
+    query: Result<Query<HistoryQuery>, QueryRejection>,
     RawQuery(raw): RawQuery,
 ) -> Outcome {
     admit(&site, &headers, Scope::Read)?;
     let Query(query) = query.map_err(|error| bad_query(error.body_text()))?;
-    let channel = parse(&name)?;
+    let channel = parse(name)?;
     let start = start(&site, &channel, raw.as_deref().unwrap_or_default())?;
     let limit = query.limit.unwrap_or(PAGE).min(site.limits.history_page);
     let reverse = query.reverse;
@@ -120,10 +121,10 @@ fn start(site: &Site, channel: &ChannelName, raw: &str) -> Result<Option<Start>,
 pub async fn presence(
     State(site): State<Arc<Site>>,
     headers: HeaderMap,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
 ) -> Outcome {
     admit(&site, &headers, Scope::Read)?;
-    let channel = parse(&name)?;
+    let channel = parse(name)?;
     let limit = site.limits.presence_page;
     let request = Request::Members { channel: channel.clone(), limit };
     match site.mailboxes.ask(&channel, request).await? {
@@ -132,8 +133,10 @@ pub async fn presence(
     }
 }
 
-fn parse(name: &str) -> Result<ChannelName, Refused> {
-    ChannelName::parse(name)
+fn parse(name: Result<Path<String>, PathRejection>) -> Result<ChannelName, Refused> {
+    let Path(name) =
+        name.map_err(|error| Refusal::because(Code::ChannelInvalid, error.body_text()))?;
+    ChannelName::parse(&name)
         .map_err(|error| Refusal::because(Code::ChannelInvalid, error.to_string()).into())
 }
 
