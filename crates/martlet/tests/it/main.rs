@@ -5,6 +5,7 @@
 #[cfg(target_os = "linux")]
 mod bench;
 mod config;
+mod examples;
 mod help;
 mod played;
 mod program;

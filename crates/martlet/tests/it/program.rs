@@ -3,6 +3,9 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+/// The built program.
+pub const MARTLET: &str = env!("CARGO_BIN_EXE_martlet");
+
 /// What a run of the program came to.
 #[derive(Debug)]
 pub struct Run {
@@ -21,7 +24,7 @@ pub fn martlet(arguments: &[&str]) -> Run {
 
 /// Runs the program with these environment variables, and `input` as standard input.
 pub fn martlet_with(arguments: &[&str], variables: &[(&str, &str)], input: &str) -> Run {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_martlet"));
+    let mut command = Command::new(MARTLET);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("MARTLET_") {
             command.env_remove(name);
