@@ -32,5 +32,9 @@ export async function open(browser, url, options = {}) {
 /** Keeps a picture of the page, to be looked at. */
 export async function screenshot(page, name) {
   await mkdir(SCREENSHOTS, { recursive: true });
-  await page.screenshot({ path: `${SCREENSHOTS}${name}.png`, fullPage: true, animations: "disabled" });
+  await page.screenshot({
+    path: `${SCREENSHOTS}${name}.png`,
+    fullPage: true,
+    animations: "disabled",
+  });
 }

@@ -89,17 +89,25 @@ export async function publishing({ url, transport, channel, binary, WebSocketCla
   const twice = await client.publish(channel, 1, { key: "same" });
   const page = await client.history(channel, { limit: 3, reverse: true });
   const presence = await client.presence(channel);
-  const refused = await client.publish("not a channel", 1).catch(({ code, name }) => ({ code, name }));
+  const refused = await client
+    .publish("not a channel", 1)
+    .catch(({ code, name }) => ({ code, name }));
   const trip = await client.ping();
   const result = {
     transport: client.transport,
-    same: seen.slice(0, data.length).every(({ data: got }, i) => JSON.stringify(got) === JSON.stringify(data[i])),
+    same: seen
+      .slice(0, data.length)
+      .every(({ data: got }, i) => JSON.stringify(got) === JSON.stringify(data[i])),
     ids: receipts.every(({ id }, i) => id === seen[i].id),
     first: [seen[0].name, seen[0].ref, seen[0].tags.a, seen[0].from.client === client.id],
     bytes: [...seen[data.length].bytes],
     count: seen.length,
     duplicate: [again.duplicate ?? false, twice.duplicate, again.id === twice.id],
-    page: [page.publications.map(({ offset }) => offset), page.more, page.publications[0].channel === channel],
+    page: [
+      page.publications.map(({ offset }) => offset),
+      page.more,
+      page.publications[0].channel === channel,
+    ],
     members: presence.members.map(({ client: who }) => who === client.id),
     refused,
     trip: trip >= 0,
@@ -170,7 +178,10 @@ export async function meeting({ url, transport, channel, binary, WebSocketClass 
   other.unsubscribe();
   await left;
   const alone = await first.presence(channel);
-  const result = { count, known: members.map(({ client }) => [first.id, second.id].includes(client)) };
+  const result = {
+    count,
+    known: members.map(({ client }) => [first.id, second.id].includes(client)),
+  };
   first.close();
   second.close();
   return { ...result, after: alone.members.map(({ client }) => client === first.id) };

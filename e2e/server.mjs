@@ -75,6 +75,8 @@ function address(child) {
     createInterface(child.stdout).on("line", hear);
     createInterface(child.stderr).on("line", hear);
     child.once("error", reject);
-    child.once("exit", (code) => reject(new Error(`the server ended (${code}):\n${said.join("\n")}`)));
+    child.once("exit", (code) =>
+      reject(new Error(`the server ended (${code}):\n${said.join("\n")}`)),
+    );
   });
 }

@@ -119,7 +119,7 @@ for (const [place, run] of Object.entries(PLACES)) {
       });
     });
 
-    test(`${place}: another client goes on by ${other} from the cursor of ${transport}`, async () => {
+    test(`${place}: the next goes on by ${other} from the cursor of ${transport}`, async () => {
       const saw = await run("handingOver", options("hand"));
       assert.deepEqual(saw, { data: "two" });
     });

@@ -120,7 +120,10 @@ test("what the history has forgotten is said to be gone", async () => {
     assert.equal(response.status, 200);
   }
   await left.cut();
-  assert.match(await left.note("Back on"), /recovered 1000 messages, 200 lost for good \(expired\)/);
+  assert.match(
+    await left.note("Back on"),
+    /recovered 1000 messages, 200 lost for good \(expired\)/,
+  );
   await close();
 });
 
@@ -184,7 +187,10 @@ for (const [name, options] of [
     const { page, wings, close } = await visit(`look-${name}`, options);
     const [left, right] = wings;
     await page.fill("#name", "Ann");
-    await server.publish(`look-${name}`, " 1  0      0 3127720  91072 2458512    0    0     3    88");
+    await server.publish(
+      `look-${name}`,
+      " 1  0      0 3127720  91072 2458512    0    0     3    88",
+    );
     await left.say("Hello from the left");
     await right.say("And from the right");
     await left.hears("And from the right");
@@ -212,7 +218,10 @@ function unlabelled(page) {
       .filter((one) => {
         const label = one.labels?.[0]?.textContent ?? "";
         const name = one.getAttribute("aria-label") ?? (one.textContent || label);
-        return (one.tagName === "BUTTON" ? name : (one.getAttribute("aria-label") ?? label)).trim() === "";
+        return (
+          (one.tagName === "BUTTON" ? name : (one.getAttribute("aria-label") ?? label)).trim() ===
+          ""
+        );
       })
       .map((one) => one.outerHTML),
   );

@@ -1,4 +1,4 @@
-/** Tokens with the TypeScript client in Node: the first, the next, the channel's own, lost grants. */
+/** Tokens with the client in Node: the first, the next, the channel's own, lost grants. */
 
 import assert from "node:assert/strict";
 import { createHmac, randomBytes } from "node:crypto";
@@ -114,7 +114,7 @@ for (const transport of ["websocket", "sse"]) {
     client.close();
   });
 
-  test(`${transport}: a channel that the token names is followed without asking, and again`, async () => {
+  test(`${transport}: a channel of the token is followed unasked, and again`, async () => {
     const channel = `inbox-${transport}`;
     const permissions = { [channel]: ["history"] };
     const { options, pull, plug } = gear(WebSocket);

@@ -19,7 +19,10 @@ function lines(room: string, base: string): Line[] {
   const own = base === "http://127.0.0.1:8000" || base === "http://localhost:8000";
   const at = own ? "" : ` --url ${base}`;
   return [
-    { does: "Publish each line of a program", command: `vmstat 1 | martlet pub ${word} --lines${at}` },
+    {
+      does: "Publish each line of a program",
+      command: `vmstat 1 | martlet pub ${word} --lines${at}`,
+    },
     { does: "Follow the room", command: `martlet sub ${word}${at}` },
     {
       does: "Publish with curl",

@@ -1,4 +1,4 @@
-/** The lines of one pane: what was said, what came from elsewhere, and what happened to the line. */
+/** The lines of one pane: what was said, what came from elsewhere, what became of the line. */
 
 import type { Publication } from "martlet";
 

@@ -10,7 +10,7 @@ const NAMES_MAX = 1_000;
 const names = new Map<string, string>();
 const changed = new EventTarget();
 
-/** Learns what a client is called. The first name counts: a pane's own is known before it speaks. */
+/** Learns a client's name. The first one counts: a pane's own is known before it speaks. */
 export function learnName(client: string | undefined, name: string | undefined): void {
   if (client !== undefined && name !== undefined && !names.has(client)) {
     if (names.size >= NAMES_MAX) {
@@ -57,7 +57,9 @@ export class Members {
   }
 
   #draw(): void {
-    const sorted = [...this.#clients].sort((a, b) => Number(b === this.#own) - Number(a === this.#own));
+    const sorted = [...this.#clients].sort(
+      (a, b) => Number(b === this.#own) - Number(a === this.#own),
+    );
     const items = sorted.slice(0, SHOWN).map((client) => {
       const item = document.createElement("li");
       item.classList.toggle("own", client === this.#own);

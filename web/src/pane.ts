@@ -106,7 +106,10 @@ export class Pane {
     await this.#publish({ name: SONG, text }, { voice: SONG });
   }
 
-  async #publish(data: { name: string; text: string }, tags: Record<string, string>): Promise<void> {
+  async #publish(
+    data: { name: string; text: string },
+    tags: Record<string, string>,
+  ): Promise<void> {
     if (this.#room === undefined) {
       return;
     }
@@ -217,7 +220,8 @@ export class Pane {
 
   #handleGap(gap: Gap): void {
     if (this.#outage === undefined) {
-      const many = gap.to === undefined ? "Some messages are" : `${gap.to - gap.from + 1} messages are`;
+      const many =
+        gap.to === undefined ? "Some messages are" : `${gap.to - gap.from + 1} messages are`;
       this.#log.note(`${many} gone for good (${gap.reason}).`, "bad");
       return;
     }

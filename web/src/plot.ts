@@ -61,9 +61,11 @@ function element(name: string, attributes: Record<string, number | string>): SVG
 
 function summary(times: number[]): string {
   const last = times.at(-1);
-  return last === undefined
-    ? "No round trip measured yet"
-    : `Round trips of the last minute, ${formatTime(last)} now, ${formatTime(Math.max(...times))} at most`;
+  if (last === undefined) {
+    return "No round trip measured yet";
+  }
+  const most = formatTime(Math.max(...times));
+  return `Round trips of the last minute, ${formatTime(last)} now, ${most} at most`;
 }
 
 /** A time as people read it. */

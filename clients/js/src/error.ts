@@ -56,7 +56,6 @@ const OWN = {
     "Use the subscription that client.subscription(channel) gives.",
     false,
   ],
-  ended: ["The subscription has ended.", "Subscribe anew.", false],
   token_failed: ["No token could be had.", "See what getToken throws.", true],
 } as const satisfies Record<string, readonly [string, string, boolean]>;
 

@@ -157,11 +157,7 @@ export class Martlet extends Emitter<MartletEvents> {
    * Publishes `data`, any JSON value, or bytes. Resolves when the server's store took it. While
    * there is no connection it waits, and is published once however often it had to be sent.
    */
-  async publish(
-    channel: string,
-    data: unknown,
-    options: PublishOptions = {},
-  ): Promise<Published> {
+  async publish(channel: string, data: unknown, options: PublishOptions = {}): Promise<Published> {
     const { key = crypto.randomUUID(), name, ref, tags } = options;
     const draft: Draft = { channel, ...content(data), key };
     const rest = Object.entries({ name, ref, tags }).filter(([, value]) => value !== undefined);
@@ -241,7 +237,7 @@ export class Martlet extends Emitter<MartletEvents> {
     if (now >= this.#session.deadline) {
       this.#session.handleTimeout(now);
     }
-    for (let output; (output = this.#session.poll(now)) !== undefined; ) {
+    for (let output; (output = this.#session.poll(now)) !== undefined;) {
       this.#carryOut(output);
     }
   }
@@ -305,8 +301,7 @@ export class Martlet extends Emitter<MartletEvents> {
     const getToken = channel === undefined ? this.#getToken : this.#channelTokens.get(channel);
     const fetched = Promise.resolve().then(() => getToken?.());
     fetched.then(
-      (token) =>
-        this.#input((now) => this.#session.handleToken(now, channel, token ?? undefined)),
+      (token) => this.#input((now) => this.#session.handleToken(now, channel, token ?? undefined)),
       (error: unknown) =>
         this.#input((now) => this.#session.handleToken(now, channel, undefined, error)),
     );

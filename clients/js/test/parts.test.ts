@@ -59,7 +59,13 @@ test("cursors are read and written as plain streams have them", () => {
   assert.equal(formatCursor(positions), text);
   assert.deepEqual(parseCursor(text), positions);
   assert.deepEqual(parseCursor(""), new Map());
-  for (const bad of ["42", "x.k3f9x2ab.news", "+1.k3f9x2ab.news", "1.short.news", "1.k3f9x2ab.%ff"]) {
+  for (const bad of [
+    "42",
+    "x.k3f9x2ab.news",
+    "+1.k3f9x2ab.news",
+    "1.short.news",
+    "1.k3f9x2ab.%ff",
+  ]) {
     assert.throws(() => parseCursor(bad), RangeError, bad);
   }
   assert.throws(() => parseCursor("1".repeat(20_000)), RangeError);
@@ -68,7 +74,10 @@ test("cursors are read and written as plain streams have them", () => {
 test("JSON data passes as it was published, and frames are joined by line feeds", () => {
   const body = { channel: "a", json: '{"x":"\\u2028"}', name: "n", key: "k" };
   const publish = json.encode({ id: 4, name: "publish", body });
-  assert.equal(publish, '{"id":4,"publish":{"channel":"a","name":"n","key":"k","data":{"x":"\\u2028"}}}');
+  assert.equal(
+    publish,
+    '{"id":4,"publish":{"channel":"a","name":"n","key":"k","data":{"x":"\\u2028"}}}',
+  );
   const pong = json.encode({ id: 0, name: "pong", body: {} });
   assert.equal(json.join([publish, pong]), `${publish}\n{"pong":{}}`);
 });

@@ -13,9 +13,7 @@ function following(offset = 5): World {
 }
 
 function offsets(world: World): number[] {
-  return world
-    .told()
-    .flatMap(({ name, body }) => (name === "publication" ? [body.offset] : []));
+  return world.told().flatMap(({ name, body }) => (name === "publication" ? [body.offset] : []));
 }
 
 test("duplicates are dropped, the order is kept", () => {
@@ -31,7 +29,10 @@ test("a hole without a gap is asked for again from the last position", () => {
   const world = following(5);
   world.event("publication", publication(8));
   const sent = world.commands();
-  assert.deepEqual(sent.map(({ name }) => name), ["unsubscribe", "subscribe"]);
+  assert.deepEqual(
+    sent.map(({ name }) => name),
+    ["unsubscribe", "subscribe"],
+  );
   assert.deepEqual(sent[1]?.body, [{ channel: "news", epoch: "e0000000", offset: 5 }]);
   world.event("publication", publication(9));
   assert.deepEqual(offsets(world), []);
@@ -108,14 +109,20 @@ test("a refusal ends the subscription; one that may pass is tried again", () => 
   const first = world.command("subscribe");
   const full = { code: 1211, name: "node_full", message: "full", temporary: true, after: 2_000 };
   world.event("error", { ...full, channel: "news" }, first.id);
-  assert.deepEqual(world.told().map(({ name }) => name), ["error"]);
+  assert.deepEqual(
+    world.told().map(({ name }) => name),
+    ["error"],
+  );
   world.advance(1_999);
   assert.deepEqual(world.commands(), []);
   world.advance(1);
   const second = world.command("subscribe");
   const denied = { code: 1202, name: "subscribe_denied", message: "no", channel: "news" };
   world.event("error", denied, second.id);
-  assert.deepEqual(world.told().map(({ name }) => name), ["error", "unsubscribed"]);
+  assert.deepEqual(
+    world.told().map(({ name }) => name),
+    ["error", "unsubscribed"],
+  );
   assert.equal(world.session.deadline > world.now + 20_000, true);
 });
 
@@ -125,7 +132,10 @@ test("a refusal in connect's own frame concerns its channel only", () => {
   const connect = world.connect();
   const denied = { code: 1202, name: "subscribe_denied", message: "no", channel: "news" };
   world.event("error", denied, connect.id);
-  assert.deepEqual(world.told().map(({ name }) => name), ["error", "unsubscribed"]);
+  assert.deepEqual(
+    world.told().map(({ name }) => name),
+    ["error", "unsubscribed"],
+  );
   assert.equal(world.state().state, "connected");
 });
 
@@ -136,16 +146,25 @@ test("already subscribed is mended once", () => {
   const again = { code: 1208, name: "already_subscribed", message: "", channel: "news" };
   world.event("error", again, connect.id);
   const sent = world.commands();
-  assert.deepEqual(sent.map(({ name }) => name), ["unsubscribe", "subscribe"]);
+  assert.deepEqual(
+    sent.map(({ name }) => name),
+    ["unsubscribe", "subscribe"],
+  );
   world.event("error", again, sent[1]?.id);
-  assert.deepEqual(world.told().map(({ name }) => name), ["error", "unsubscribed"]);
+  assert.deepEqual(
+    world.told().map(({ name }) => name),
+    ["error", "unsubscribed"],
+  );
 });
 
 test("the server may begin and end a subscription", () => {
   const world = new World();
   world.connect();
   world.event("subscribed", subscribed(3));
-  assert.deepEqual(world.take("begin").map(({ channel }) => channel), ["news"]);
+  assert.deepEqual(
+    world.take("begin").map(({ channel }) => channel),
+    ["news"],
+  );
   world.event("publication", publication(4));
   const ended = { channel: "news", code: 1202, name: "subscribe_denied", message: "out" };
   world.event("unsubscribed", ended);
@@ -188,9 +207,15 @@ test("what is refused together is asked for one by one", () => {
     [[{ channel: "news" }], [{ channel: "b" }], [{ channel: "c" }]],
   );
   world.event("error", many, sent[0]?.id);
-  assert.deepEqual(world.told().map(({ name }) => name), ["error", "unsubscribed"]);
+  assert.deepEqual(
+    world.told().map(({ name }) => name),
+    ["error", "unsubscribed"],
+  );
   world.event("subscribed", subscribed(1, { channel: "b" }), sent[1]?.id);
-  assert.deepEqual(world.told("b").map(({ name }) => name), ["subscribed"]);
+  assert.deepEqual(
+    world.told("b").map(({ name }) => name),
+    ["subscribed"],
+  );
 });
 
 test("names that are no channel's are refused before they can spoil a list", () => {

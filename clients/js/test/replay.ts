@@ -85,7 +85,12 @@ export class Replay {
   }
 
   #connect(connection: number, id: number, body: Body): void {
-    const { grant, session, token, subscribe = [] } = body as {
+    const {
+      grant,
+      session,
+      token,
+      subscribe = [],
+    } = body as {
       [key: string]: string | undefined;
       subscribe?: never;
     };
@@ -102,7 +107,10 @@ export class Replay {
     const connect = player.world.command("connect");
     assert.deepEqual(plain({ ...connect.body, agent: body["agent"] }), plain(body));
     player.ids.set(id, connect.id);
-    player.asked.set(connect.id, list.map(({ channel }) => channel));
+    player.asked.set(
+      connect.id,
+      list.map(({ channel }) => channel),
+    );
     for (const [other, { world }] of this.#players) {
       if (world === player.world) {
         this.#players.delete(other);
@@ -205,7 +213,10 @@ function ask(
   assert.deepEqual(plain(sentBody), plain(command.body), where);
   assert.deepEqual(plain(same[name]), plain(command.expected ?? body), where);
   if (name === "subscribe") {
-    player.asked.set(own, (sentBody as Subscribe[]).map(({ channel }) => channel));
+    player.asked.set(
+      own,
+      (sentBody as Subscribe[]).map(({ channel }) => channel),
+    );
   }
   return own;
 }
@@ -303,7 +314,11 @@ function check(player: Player, event: Event, where: string): void {
     case "history":
     case "presence":
     case "pong":
-      assert.deepEqual(world.take("settle"), [{ do: "settle", id: event.id, answer: event }], where);
+      assert.deepEqual(
+        world.take("settle"),
+        [{ do: "settle", id: event.id, answer: event }],
+        where,
+      );
       break;
     case "ping":
       assert.deepEqual(world.commands(), [{ id: 0, name: "pong", body: {} }], where);
@@ -340,11 +355,15 @@ function checkError(player: Player, event: Extract<Event, { name: "error" }>, wh
   }
   const errors = world.outputs.flatMap((output) => {
     const error =
-      output.do === "settle" ? output.answer
-      : output.do === "complain" ? output.error
-      : output.do === "tell" ? output.event.body
-      : output.do === "state" ? output.state
-      : undefined;
+      output.do === "settle"
+        ? output.answer
+        : output.do === "complain"
+          ? output.error
+          : output.do === "tell"
+            ? output.event.body
+            : output.do === "state"
+              ? output.state
+              : undefined;
     const fits = error !== undefined && "code" in error && error.code === code;
     return fits || error instanceof MartletError ? [code] : [];
   });

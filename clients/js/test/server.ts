@@ -45,7 +45,10 @@ export class Server {
   readonly sends: string[] = [];
   readonly #http: HttpServer;
   readonly #sockets = new Set<Socket>();
-  readonly #webSockets = new WebSocketServer({ noServer: true, handleProtocols: () => SUBPROTOCOL });
+  readonly #webSockets = new WebSocketServer({
+    noServer: true,
+    handleProtocols: () => SUBPROTOCOL,
+  });
   readonly #root: string | undefined;
 
   private constructor(root: string | undefined) {

@@ -209,7 +209,10 @@ test("what was not answered is sent again, in its order, with its key", () => {
   const first = publish("k1");
   world.accept();
   world.settle();
-  assert.deepEqual(world.commands().map(({ id }) => id), [first]);
+  assert.deepEqual(
+    world.commands().map(({ id }) => id),
+    [first],
+  );
   const second = publish("k2");
   world.settle();
   world.lose();
@@ -217,11 +220,20 @@ test("what was not answered is sent again, in its order, with its key", () => {
   world.advance(200);
   world.accept();
   const sent = world.commands();
-  assert.deepEqual(sent.map(({ id }) => id), [first, second, third]);
-  assert.deepEqual(sent.map(({ body }) => (body as { key?: string }).key), ["k1", "k2", "k3"]);
+  assert.deepEqual(
+    sent.map(({ id }) => id),
+    [first, second, third],
+  );
+  assert.deepEqual(
+    sent.map(({ body }) => (body as { key?: string }).key),
+    ["k1", "k2", "k3"],
+  );
   const receipt = { channel: "news", id: "p1", epoch: "e0000000", offset: 1, time: 1 };
   world.event("published", receipt, second);
-  assert.deepEqual(world.take("settle").map(({ id }) => id), [second]);
+  assert.deepEqual(
+    world.take("settle").map(({ id }) => id),
+    [second],
+  );
 });
 
 test("the queue is bounded in number and bytes, and answers that come make room", () => {

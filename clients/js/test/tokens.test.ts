@@ -144,7 +144,10 @@ test("a channel's token that is refused twice ends the subscription", () => {
   world.session.handleToken(world.now, "news", "ct2");
   world.settle();
   world.event("error", denied, world.command("subscribe").id);
-  assert.deepEqual(world.told().map(({ name }) => name), ["error", "unsubscribed"]);
+  assert.deepEqual(
+    world.told().map(({ name }) => name),
+    ["error", "unsubscribed"],
+  );
 });
 
 test("a channel's token that cannot be had is asked for again", () => {
@@ -154,7 +157,10 @@ test("a channel's token that cannot be had is asked for again", () => {
   world.take("fetch_token");
   world.session.handleToken(world.now, "news", undefined, new Error("no"));
   world.settle();
-  assert.deepEqual(world.told().map(({ name }) => name), ["error"]);
+  assert.deepEqual(
+    world.told().map(({ name }) => name),
+    ["error"],
+  );
   world.advance(2_000);
   assert.equal(world.take("fetch_token").length, 1);
 });

@@ -84,17 +84,21 @@ function commandOf(remark: string): Command {
 
 /** The data as the remark has it, to the letter. */
 function draftOf(remark: string): Draft {
-  const { data: _, bytes, ...rest } = (
-    JSON.parse(remark) as { publish: Draft & { data: unknown; bytes?: unknown } }
-  ).publish;
+  const {
+    data: _,
+    bytes,
+    ...rest
+  } = (JSON.parse(remark) as { publish: Draft & { data: unknown; bytes?: unknown } }).publish;
   const [, text] = /"data":(.*?)(?:,"(?:name|ref|tags|key)":.*)?\}\}$/s.exec(remark) ?? [];
   const decoded = typeof bytes === "string" ? Uint8Array.from(Buffer.from(bytes, "base64")) : null;
-  return decoded === null ? { ...rest, ...(text === undefined ? {} : { json: text }) } : { ...rest, bytes: decoded };
+  return decoded === null
+    ? { ...rest, ...(text === undefined ? {} : { json: text }) }
+    : { ...rest, bytes: decoded };
 }
 
 function messages(frame: Uint8Array): unknown[] {
   const all: unknown[] = [];
-  for (const reader = new Reader(frame); !reader.done; ) {
+  for (const reader = new Reader(frame); !reader.done;) {
     all.push(read(COMMAND, reader.delimited()));
   }
   return all;

@@ -36,7 +36,7 @@ export class World {
     if (this.now >= this.session.deadline) {
       this.session.handleTimeout(this.now);
     }
-    for (let output; (output = this.session.poll(this.now)) !== undefined; ) {
+    for (let output; (output = this.session.poll(this.now)) !== undefined;) {
       this.outputs.push(output);
     }
   }
@@ -67,7 +67,9 @@ export class World {
 
   /** Takes out all commands that were sent or dialed with. */
   commands(): Command[] {
-    const commands = this.outputs.flatMap((output) => ("commands" in output ? output.commands : []));
+    const commands = this.outputs.flatMap((output) =>
+      "commands" in output ? output.commands : [],
+    );
     this.outputs = this.outputs.filter((output) => !("commands" in output));
     return commands;
   }
@@ -145,5 +147,13 @@ export function subscribed(offset: number, more: Partial<Events["subscribed"]> =
 
 export function publication(offset: number, more: Partial<Events["publication"]> = {}) {
   const data = `line ${offset}`;
-  return { channel: "news", id: `p${offset}`, epoch: "e0000000", offset, time: START, data, ...more };
+  return {
+    channel: "news",
+    id: `p${offset}`,
+    epoch: "e0000000",
+    offset,
+    time: START,
+    data,
+    ...more,
+  };
 }

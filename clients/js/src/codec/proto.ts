@@ -38,7 +38,7 @@ export const proto: Codec = {
       throw new TypeError("a text where bytes were expected");
     }
     const events: Event[] = [];
-    for (const reader = new Reader(frame); !reader.done; ) {
+    for (const reader = new Reader(frame); !reader.done;) {
       const event = eventOf(read(EVENT, reader.delimited()));
       if (event !== undefined) {
         events.push(event);

@@ -4,14 +4,7 @@
  */
 
 import type { MartletError } from "../error.js";
-import type {
-  Gap,
-  Lagged,
-  MemberChange,
-  Publication,
-  Subscribed,
-  Unsubscribed,
-} from "../model.js";
+import type { Gap, Lagged, MemberChange, Publication, Subscribed, Unsubscribed } from "../model.js";
 import type { Command, Commands, Event } from "../wire.js";
 
 /** What a subscription can tell the application. */

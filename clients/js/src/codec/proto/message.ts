@@ -60,7 +60,7 @@ const ENTRY: Schema = { key: [1, "string", "always"], content: [2, "string", "al
 export function read(schema: Schema, bytes: Uint8Array): Message {
   const message = zero(schema);
   const byNumber = new Map(Object.entries(schema).map(([name, field]) => [field[0], name]));
-  for (const reader = new Reader(bytes); !reader.done; ) {
+  for (const reader = new Reader(bytes); !reader.done;) {
     const [number, value] = reader.field();
     const name = byNumber.get(number);
     const field = name === undefined ? undefined : schema[name];
