@@ -99,6 +99,15 @@ fn what_left_the_history_is_jumped_over_and_what_is_held_is_not() {
 }
 
 #[test]
+fn what_is_kept_and_has_expired_is_not_waited_for() {
+    let mut tail = tail(5);
+    assert_eq!(hear(&mut tail, 1, 8), (String::new(), Want::Read(5)));
+    let mut expired = page(1, 9, 8, 0..0);
+    expired.extent.kept = true;
+    assert_eq!(read(&mut tail, expired), ("[7] 8".into(), Want::Nothing));
+}
+
+#[test]
 fn a_late_one_is_waited_for_where_nothing_is_kept() {
     let mut tail = tail(5);
     assert_eq!(hear(&mut tail, 1, 7), (String::new(), Want::Read(5)));

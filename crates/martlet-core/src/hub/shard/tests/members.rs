@@ -89,6 +89,16 @@ fn a_channel_with_members_and_no_followers_holds_nothing_back() {
 }
 
 #[test]
+fn where_the_last_follower_was_says_nothing_of_where_the_next_begins() {
+    let mut world = World::new();
+    enter(&mut world, "a", 7);
+    world.followed(1, "a", Start::Now);
+    world.unfollow(1, "a");
+    world.publish_elsewhere("a");
+    assert_eq!(world.followed(1, "a", Start::Now).begin.offset, 1);
+}
+
+#[test]
 fn channels_are_listed_by_name_with_what_is_in_them() {
     let mut world = World::new();
     for channel in ["b", "a2", "a1"] {
