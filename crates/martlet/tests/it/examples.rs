@@ -146,7 +146,9 @@ fn rust_examples_run() {
 #[test]
 fn links_lead_somewhere() {
     let mut pages = pages();
-    pages.push(Page::read(&root(), &root().join("vectors/README.md")));
+    for folder in ["clients/js", "e2e", "vectors", "web"] {
+        pages.push(Page::read(&root(), &root().join(folder).join("README.md")));
+    }
     let wrong = links::broken(&root(), &pages);
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
