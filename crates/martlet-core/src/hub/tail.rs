@@ -137,6 +137,7 @@ impl Tail {
         if let Some(wait) = self.jump_over_lost(page.extent, out) {
             return self.later(wait);
         }
+        self.pass_held(out);
         match self.at {
             Some(now) if kept && now.offset < head.offset => self.go_on(at, now),
             _ => self.release(out),
@@ -218,6 +219,24 @@ impl Tail {
         self.at = Some(jump);
         out.push(Step::Jump(jump));
         None
+    }
+
+    /// Passes on what was held back and is next now.
+    fn pass_held(&mut self, out: &mut Vec<Step>) {
+        let Some(mut at) = self.at else { return };
+        self.held.sort_by_key(|held| held.publication.position.offset);
+        self.held.retain(|held| {
+            let position = held.publication.position;
+            if position.epoch != at.epoch || position.offset > at.offset + 1 {
+                return true;
+            }
+            if position.offset == at.offset + 1 {
+                at = position;
+                out.push(Step::Pass(Arc::clone(&held.publication)));
+            }
+            false
+        });
+        self.at = Some(at);
     }
 
     /// The first offset held after `at`, in its epoch.

@@ -27,7 +27,7 @@ mod replies;
 #[cfg(test)]
 mod tests;
 
-/// How many commands in a row may be refused for their rate before the client is closed.
+/// How many more commands may be refused for their rate than done before the client is closed.
 const FLOOD_MAX: u32 = 1_000;
 
 /// What is the same for all sessions of a node.
@@ -226,8 +226,7 @@ impl Session {
         }
     }
 
-    /// Refuses what could not even be read as a command.
-    pub fn refuse(&mut self, id: u32, channel: Option<ChannelName>, refusal: Refusal) {
+    fn refuse(&mut self, id: u32, channel: Option<ChannelName>, refusal: Refusal) {
         self.tell(id, Event::Refused { channel, refusal });
     }
 

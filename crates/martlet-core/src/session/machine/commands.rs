@@ -9,32 +9,57 @@ impl Session {
     /// The client sent a command.
     pub fn handle_command(&mut self, now: Now, numbered: Numbered) {
         let Numbered { id, command } = numbered;
+        let room = self.rules.limits.commands_per_frame;
         match (&mut self.stage, command) {
             (Stage::Ended, _) => {}
             (Stage::Opening { .. }, Command::Connect(connect)) => self.connect(now, id, connect),
-            (Stage::Opening { .. }, _) => self.refuse(id, None, Code::NotConnected.into()),
-            (_, Command::Connect(_)) => self.refuse(id, None, Code::AlreadyConnected.into()),
-            (Stage::Connecting { backlog, .. }, command) => {
-                if backlog.len() < self.rules.limits.commands_per_frame {
-                    backlog.push(Numbered { id, command });
-                } else {
-                    self.refuse(id, None, Code::TooManyCommands.into());
-                }
+            (Stage::Opening { .. }, _) => self.handle_refused(now, id, None, Code::NotConnected),
+            (_, Command::Connect(_)) => {
+                self.handle_refused(now, id, None, Code::AlreadyConnected);
             }
-            (_, Command::Pong) => {}
+            (Stage::Connecting { backlog, .. }, command) if backlog.len() < room => {
+                backlog.push(Numbered { id, command });
+            }
+            (Stage::Connecting { .. }, _) => {
+                self.handle_refused(now, id, None, Code::TooManyCommands);
+            }
+            (_, Command::Pong) => _ = self.handle_sign(now),
             (_, command) => self.take(now, id, command),
         }
+    }
+
+    /// The client sent what is no command, or none that could be done: it counts like one, and is
+    /// refused.
+    pub fn handle_refused(
+        &mut self,
+        now: Now,
+        id: u32,
+        channel: Option<ChannelName>,
+        refusal: impl Into<Refusal>,
+    ) {
+        match self.take_rate(now) {
+            Ok(()) => self.refuse(id, channel, refusal.into()),
+            Err(wait) => self.flood(id, wait),
+        }
+    }
+
+    /// The client gave a sign of life that needs no answer of the session's, or sent nothing at
+    /// all. Says whether the transport may answer it: each counts like a command, and whoever
+    /// sends too many is not answered, and closed in the end.
+    pub fn handle_sign(&mut self, now: Now) -> bool {
+        let within = self.take_rate(now).is_ok();
+        if !within {
+            self.count_flood();
+        }
+        within
     }
 
     fn take(&mut self, now: Now, id: u32, command: Command) {
         if let Err(wait) = self.take_rate(now) {
             return self.flood(id, wait);
         }
-        self.floods = 0;
         match command {
-            Command::Subscribe(list) => {
-                list.into_iter().for_each(|subscribe| self.subscribe(now, id, subscribe));
-            }
+            Command::Subscribe(list) => self.subscribe_all(now, id, list),
             Command::Unsubscribe(channels) => {
                 channels.iter().for_each(|channel| self.unsubscribe(id, channel));
             }
@@ -49,15 +74,41 @@ impl Session {
 
     fn take_rate(&mut self, now: Now) -> Result<(), Duration> {
         let Limits { commands_per_second, commands_burst, .. } = self.rules.limits;
-        self.rate.take(now.instant, commands_per_second, commands_burst)
+        self.rate.take(now.instant, commands_per_second, commands_burst)?;
+        self.floods = self.floods.saturating_sub(1);
+        Ok(())
+    }
+
+    /// One more command was over the rate. Says whether the client is still there.
+    fn count_flood(&mut self) -> bool {
+        self.floods += 1;
+        if self.floods > FLOOD_MAX {
+            self.close(Code::FloodedCommands.into());
+        }
+        !self.ended()
     }
 
     fn flood(&mut self, id: u32, wait: Duration) {
-        self.floods += 1;
-        if self.floods > FLOOD_MAX {
-            return self.close(Code::FloodedCommands.into());
+        if self.count_flood() {
+            self.refuse(id, None, Refusal::until(Code::RateLimited, wait));
         }
-        self.refuse(id, None, Refusal::until(Code::RateLimited, wait));
+    }
+
+    /// Follows channels by one command. To check a signature costs as much as many commands, so
+    /// each token after the first counts as a command of its own.
+    fn subscribe_all(&mut self, now: Now, id: u32, list: Vec<Subscribe>) {
+        let mut tokens = 0;
+        for subscribe in list {
+            tokens += usize::from(subscribe.token.is_some());
+            let counts = subscribe.token.is_some() && tokens > 1;
+            match if counts { self.take_rate(now) } else { Ok(()) } {
+                Ok(()) => self.subscribe(now, id, subscribe),
+                Err(wait) => {
+                    let refusal = Refusal::until(Code::RateLimited, wait);
+                    self.refuse_in(id, &subscribe.channel, refusal);
+                }
+            }
+        }
     }
 
     fn connect(&mut self, now: Now, id: u32, connect: Connect) {
