@@ -29,6 +29,9 @@ use crate::rates::UserRates;
 use crate::revoked::Revoked;
 use crate::worker::{Common, Worker};
 
+/// About how many letters a worker takes in at once.
+const LETTERS: usize = 256;
+
 /// How many connections the kernel keeps that have not been accepted.
 const BACKLOG: u32 = 4_096;
 
@@ -205,9 +208,12 @@ async fn work(
     tokio::task::spawn_local(vital("sweep", Rc::clone(&worker).sweep()));
     tokio::task::spawn_local(vital("clockwork", Rc::clone(&worker).keep_time()));
     while let Some(mut batch) = letters.recv().await {
-        while let Ok(more) = letters.try_recv() {
+        while batch.len() < LETTERS
+            && let Ok(more) = letters.try_recv()
+        {
             batch.extend(more);
         }
+        let busy = batch.len() >= LETTERS;
         let (own, rest): (Vec<_>, Vec<_>) = batch
             .into_iter()
             .partition(|mail| matches!(mail, Mail::Socket(_) | Mail::Stop(_) | Mail::Exit));
@@ -221,11 +227,14 @@ async fn work(
                     tokio::task::spawn_local(serving);
                 }
                 Mail::Stop(emptied) => {
-                    worker.close_all();
                     tokio::task::spawn_local(tell_when_empty(Rc::clone(&worker), emptied));
                 }
                 _ => return,
             }
+        }
+        if busy {
+            // Readers get their turn although there is more: the sweep is a task like this one.
+            tokio::task::yield_now().await;
         }
     }
 }
@@ -240,7 +249,7 @@ async fn vital(name: &'static str, task: impl Future<Output = ()>) {
 }
 
 async fn tell_when_empty(worker: Rc<Worker>, emptied: oneshot::Sender<()>) {
-    worker.emptied().await;
+    worker.stop().await;
     // Nobody waits any more when the grace has passed.
     let _ = emptied.send(());
 }

@@ -5,17 +5,17 @@
 //! wants anything. Letters to other workers then go out as one batch each, and the sweep
 //! (in `sweep`) is woken to write to whoever has something coming.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use martlet_core::hub::{Lane, LaneId, LaneLimits, ReaderKey, Shard};
 use martlet_core::port::Store;
-use martlet_core::session::Rules;
+use martlet_core::session::{Reply, Rules};
 use martlet_core::time::Now;
 use martlet_engine::memory::MemoryStore;
 use martlet_transport::websocket::Inflater;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::clock::Clock;
 use crate::identity::Verifier;
@@ -74,6 +74,12 @@ pub struct Worker {
     nearer: Notify,
     /// Woken when the last session has gone.
     emptied: Notify,
+    /// Woken when every reader has been written everything there is.
+    caught_up: Notify,
+    /// How many connections take no bytes at the moment.
+    full: Cell<usize>,
+    /// Whether the node is stopping: whoever still comes is told so at once.
+    stopping: Cell<bool>,
 }
 
 /// What a worker's calls work on. Its fields are machines that do not know each other.
@@ -85,6 +91,9 @@ struct State {
     tickets: Tickets,
     encoders: Encoders,
     post: Post,
+    /// Answers to those outside all workers. They go out after the letters: whoever has an answer
+    /// may rely on everything before it being on its way.
+    answers: Vec<(oneshot::Sender<Reply>, Reply)>,
     counters: Counters,
 }
 
@@ -112,6 +121,7 @@ impl Worker {
             tickets: Tickets::default(),
             encoders: Encoders::new(DEFLATE_LEVEL),
             post,
+            answers: Vec::new(),
             counters: Counters::default(),
         };
         Rc::new(Self {
@@ -125,6 +135,9 @@ impl Worker {
             marked: Notify::new(),
             nearer: Notify::new(),
             emptied: Notify::new(),
+            caught_up: Notify::new(),
+            full: Cell::new(0),
+            stopping: Cell::new(false),
         })
     }
 
@@ -159,8 +172,14 @@ impl Worker {
         let result = work(&mut state);
         self.settle(&mut state);
         state.post.flush();
+        for (outside, reply) in state.answers.drain(..) {
+            // Whoever asked may have gone; what was done stays done.
+            let _ = outside.send(reply);
+        }
         if state.lane.any_marked() {
             self.marked.notify_one();
+        } else if self.all_written(&state) {
+            self.caught_up.notify_waiters();
         }
         if state.sessions.take_nearer() {
             self.nearer.notify_one();
@@ -173,12 +192,12 @@ impl Worker {
 
     fn take_letter(self: &Rc<Self>, state: &mut State, now: Now, letter: Mail) {
         match letter {
-            Mail::Request(to, request) => state.shard.handle_request(now, to, request),
+            Mail::Request(to, request) => self.ask_shard(state, now, to, request),
             Mail::Reply(ticket, reply) => self.take_reply(state, now, ticket, reply),
             Mail::Deliver(delivery) => state.lane.deliver(&delivery, &mut state.encoders),
             Mail::Ask(request, reply) => {
                 let to = state.tickets.ask(self.id, reply);
-                state.shard.handle_request(now, to, request);
+                self.ask_shard(state, now, to, request);
             }
             Mail::Replace(key) => self.replace(state, key),
             Mail::Frame(key, frame, reply) => {

@@ -7,8 +7,11 @@ use super::*;
 /// The shortest and the longest wait that clients of a stopping node are advised, and how much of
 /// it each thousand of them adds.
 const RETURN_MIN_MS: u64 = 250;
-const RETURN_SPREAD_MS: u64 = 1_000;
+pub(super) const RETURN_SPREAD_MS: u64 = 1_000;
 const RETURN_SPREAD_PER_THOUSAND_MS: u64 = 1_000;
+
+/// How long readers of a stopping node get to take in what there is for them.
+const CATCH_UP: std::time::Duration = std::time::Duration::from_secs(1);
 
 impl Worker {
     pub(super) fn control(&self, state: &mut State, now: Now, control: Control) -> usize {
@@ -53,24 +56,43 @@ impl Worker {
         count
     }
 
+    /// Ends every session, once its client has been written what there is for it; waits until the
+    /// last has gone.
+    pub async fn stop(self: Rc<Self>) {
+        self.stopping.set(true);
+        // Whoever takes nothing is not waited for: its cursor says where it was.
+        let _ = tokio::time::timeout(CATCH_UP, self.caught_up()).await;
+        self.close_all();
+        self.emptied().await;
+    }
+
+    /// Waits until every reader has been written everything there is.
+    async fn caught_up(&self) {
+        loop {
+            let caught_up = self.caught_up.notified();
+            if self.all_written(&self.state.borrow()) {
+                return;
+            }
+            caught_up.await;
+        }
+    }
+
     /// Ends every session; each client is told when to come back, so that they do not come all
     /// at once.
-    pub fn close_all(self: &Rc<Self>) {
+    fn close_all(self: &Rc<Self>) {
         self.turn(|state| {
             let all = state.sessions.all();
             let spread =
                 RETURN_SPREAD_MS + RETURN_SPREAD_PER_THOUSAND_MS * (all.len() as u64 / 1_000);
             for index in all {
                 let Some(entry) = state.sessions.touch(index) else { continue };
-                let after = RETURN_MIN_MS + random::bits() % spread;
-                let after = Some(std::time::Duration::from_millis(after));
-                entry.session.close(Close { code: Code::Shutdown, detail: None, after });
+                entry.session.close(shutdown(spread));
             }
         });
     }
 
     /// Waits until the last session has gone.
-    pub async fn emptied(&self) {
+    async fn emptied(&self) {
         loop {
             let emptied = self.emptied.notified();
             if self.state.borrow().sessions.is_empty() {
@@ -79,4 +101,11 @@ impl Worker {
             emptied.await;
         }
     }
+}
+
+/// The end of a session because the node stops, with a return within `spread`.
+pub(super) fn shutdown(spread: u64) -> Close {
+    let after = RETURN_MIN_MS + random::bits() % spread;
+    let after = Some(std::time::Duration::from_millis(after));
+    Close { code: Code::Shutdown, detail: None, after }
 }

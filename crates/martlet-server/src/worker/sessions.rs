@@ -30,6 +30,16 @@ pub struct Attachment {
     pub opening: Option<PlainOpening>,
 }
 
+impl Attachment {
+    /// No channel is waited for any more. Says whether bytes may be written: not before the head
+    /// of the response is.
+    pub fn end_opening(&mut self) -> bool {
+        self.opening.iter_mut().for_each(|opening| opening.unanswered = 0);
+        self.opening.take_if(|opening| opening.head_written);
+        self.opening.is_none()
+    }
+}
+
 /// A plain stream that has not begun. Nothing is written to it until the response's head has
 /// been, and until every channel was answered for: only then is its cursor whole.
 #[derive(Debug)]

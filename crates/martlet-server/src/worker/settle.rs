@@ -74,15 +74,14 @@ impl Worker {
                 _ => state.lane.handle_load_failed(&channel, after),
             },
             Some(Waiting::Outside(outside)) => {
-                // Whoever asked may have gone; what was done stays done.
-                let _ = outside.send(reply);
+                state.answers.push((outside, reply));
             }
             None => {}
         }
     }
 
     /// A channel was followed for a session that is no more.
-    fn give_back(&self, state: &mut State, now: Now, reply: Reply) {
+    fn give_back(self: &Rc<Self>, state: &mut State, now: Now, reply: Reply) {
         if let Reply::Followed(followed) = reply {
             let channel = followed.channel;
             self.request(state, now, Tickets::none(self.id), Request::Unfollow { channel });
@@ -90,16 +89,30 @@ impl Worker {
     }
 
     /// Brings a request to the owner of its channel.
-    fn request(&self, state: &mut State, now: Now, to: ReplyTo, request: Request) {
+    fn request(self: &Rc<Self>, state: &mut State, now: Now, to: ReplyTo, request: Request) {
         let owner = request.channel().map_or(self.id, |channel| state.post.owner(channel));
         if owner == self.id {
-            state.shard.handle_request(now, to, request);
+            self.ask_shard(state, now, to, request);
         } else {
             state.post.put(owner, Mail::Request(to, request));
         }
     }
 
-    fn do_for_lane(&self, state: &mut State, now: Now, output: LaneOutput) {
+    /// Asks this worker's shard. What it wants of the store it gets before it is asked again.
+    pub(super) fn ask_shard(
+        self: &Rc<Self>,
+        state: &mut State,
+        now: Now,
+        to: ReplyTo,
+        request: Request,
+    ) {
+        state.shard.handle_request(now, to, request);
+        while let Some(output) = state.shard.poll_output() {
+            self.do_for_shard(state, now, output);
+        }
+    }
+
+    fn do_for_lane(self: &Rc<Self>, state: &mut State, now: Now, output: LaneOutput) {
         match output {
             LaneOutput::Load { channel, after } => {
                 let waiting = Waiting::Load(channel.clone(), after);
@@ -183,7 +196,7 @@ impl Worker {
     /// A request that the session waits for. Publications of a user are counted here, because
     /// its connections may be on several workers.
     fn request_for(
-        &self,
+        self: &Rc<Self>,
         state: &mut State,
         now: Now,
         index: SessionIndex,
@@ -265,7 +278,9 @@ impl Worker {
             return;
         };
         let frame = match &answer.event {
-            Event::Gap(_) => {
+            // Before a plain stream has begun, the lane knows some of its places only; the cursor
+            // of all follows.
+            Event::Gap(_) if attachment.opening.is_none() => {
                 let cursor = state.lane.cursor(reader);
                 state.encoders.answer_at(attachment.kind, answer, &cursor)
             }
@@ -286,11 +301,14 @@ impl Worker {
         let Some(entry) = state.sessions.get(index) else { return };
         entry.closing = true;
         let code = entry.close_code.unwrap_or(close.code.number());
-        if let (Some(reader), Some(attachment)) = (entry.reader, entry.attachment.as_ref()) {
+        if let (Some(reader), Some(attachment)) = (entry.reader, entry.attachment.as_mut()) {
+            let begun = attachment.end_opening();
             let frame = state.encoders.end(attachment.kind, code, close.code.message());
             // The client is on its way out, so it does not matter whether it is slow.
             let _ = state.lane.push(reader, frame);
-            state.lane.unblock(reader);
+            if begun {
+                state.lane.unblock(reader);
+            }
         }
     }
 }

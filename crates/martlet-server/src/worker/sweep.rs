@@ -75,7 +75,9 @@ impl Worker {
     /// Waits until a connection takes bytes again; one that takes none for too long is cut.
     async fn wait_for_room(self: Rc<Self>, reader: ReaderKey, outlet: Rc<Outlet>) {
         let timeout = self.common.rules.limits.write_timeout;
+        self.full.set(self.full.get() + 1);
         let writable = tokio::time::timeout(timeout, outlet.writable()).await;
+        self.full.set(self.full.get() - 1);
         let index = self.state.borrow().sessions.by_reader(reader);
         let Some(index) = index.filter(|_| self.carries(reader, &outlet)) else { return };
         match writable {
@@ -87,6 +89,11 @@ impl Worker {
                 self.detached(index);
             }
         }
+    }
+
+    /// Whether every reader has been written everything there is.
+    pub(super) fn all_written(&self, state: &State) -> bool {
+        self.full.get() == 0 && !state.lane.any_marked() && !state.tickets.any_load()
     }
 
     /// Whether the reader is still the one that this outlet was for.

@@ -25,10 +25,13 @@ const NOBODY: u64 = u64::MAX;
 #[derive(Debug, Default)]
 pub(super) struct Tickets {
     waiting: Slab<Waiting>,
+    /// How many of them are the lane's.
+    loads: usize,
 }
 
 impl Tickets {
     pub fn give(&mut self, lane: LaneId, waiting: Waiting) -> ReplyTo {
+        self.loads += usize::from(matches!(waiting, Waiting::Load(..)));
         ReplyTo { lane, ticket: self.waiting.insert(waiting) as u64 }
     }
 
@@ -42,6 +45,13 @@ impl Tickets {
 
     pub fn take(&mut self, ticket: u64) -> Option<Waiting> {
         let index = usize::try_from(ticket).ok()?;
-        self.waiting.try_remove(index)
+        let waiting = self.waiting.try_remove(index)?;
+        self.loads -= usize::from(matches!(waiting, Waiting::Load(..)));
+        Some(waiting)
+    }
+
+    /// Whether the lane waits for something.
+    pub fn any_load(&self) -> bool {
+        self.loads > 0
     }
 }

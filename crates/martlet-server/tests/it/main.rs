@@ -1,0 +1,13 @@
+//! A whole node over real sockets: every way in, what it promises on each, and the HTTP API
+//! against its description.
+
+#![allow(clippy::unwrap_used, reason = "in a test, what cannot fail may end it")]
+
+mod follower;
+mod link;
+mod node;
+mod route;
+
+mod publishing;
+mod recovering;
+mod stopping;
