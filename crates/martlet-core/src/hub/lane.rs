@@ -244,10 +244,17 @@ impl Lane {
         let slot = self.free_slot(key);
         let log = self.streams[stream as usize].log_for(wire);
         let index = log.add(PlaceRef { reader: key.0, slot });
-        let ahead = offset > head.offset;
+        let (live, ahead) = (offset == head.offset, offset > head.offset);
+        let state = if live { State::Live } else { State::Behind };
+        let seq = log.frames.next();
+        if live {
+            log.enter_live();
+        }
         self.readers[key.0 as usize].places[slot as usize] =
-            Place { stream, index, seq: 0, offset, state: State::Behind, ahead };
-        self.pend(key.0, slot);
+            Place { stream, index, seq, offset, state, ahead };
+        // Whoever begins at the head has everything, and hears of all that comes from now on, also
+        // of what moves no offset.
+        if live { self.settle(key, slot) } else { self.pend(key.0, slot) }
     }
 
     /// A reader follows a channel no more. Says whether it did.

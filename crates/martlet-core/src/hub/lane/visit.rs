@@ -327,7 +327,7 @@ impl Lane {
     }
 
     /// The place has everything there is.
-    fn settle(&mut self, key: ReaderKey, slot: u16) {
+    pub(super) fn settle(&mut self, key: ReaderKey, slot: u16) {
         let reader = &mut self.readers[key.0 as usize];
         reader.pending.retain(|pending| *pending != slot);
         let Place { stream, index, .. } = reader.places[slot as usize];

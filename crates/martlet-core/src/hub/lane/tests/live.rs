@@ -174,3 +174,13 @@ fn when_it_was_written_to_is_known() {
     let silent = bench.reader(TEXT);
     assert_eq!((bench.lane.sent_at(reader), bench.lane.sent_at(silent)), (Instant(1), Instant(0)));
 }
+
+#[test]
+fn whoever_begins_hears_of_its_own_coming() {
+    let mut bench = Bench::new(100, 10_000);
+    let reader = bench.reader(TEXT);
+    bench.follow(reader, "a");
+    bench.join("a", 7);
+    bench.sweep();
+    assert!(bench.heard(reader).ends_with("a+7;"));
+}
