@@ -57,7 +57,9 @@ impl World {
         let (session, now) = (&mut self.session, self.now);
         let read = json::decode(frame, &self.rules.limits, |command| match command {
             Ok(numbered) => session.handle_command(now, numbered),
-            Err(refused) => session.refuse(refused.id, refused.channel, refused.refusal),
+            Err(refused) => {
+                session.handle_refused(now, refused.id, refused.channel, refused.refusal)
+            }
         });
         if let Err(error) = read {
             self.session.close(error.close());

@@ -30,6 +30,9 @@ mod tests;
 /// How many more commands may be refused for their rate than done before the client is closed.
 const FLOOD_MAX: u32 = 1_000;
 
+/// The most tokens for channels that are kept; a grant can carry no more.
+const GRANTS_MAX: usize = 1_024;
+
 /// What is the same for all sessions of a node.
 #[derive(Debug, Clone)]
 pub struct Rules {

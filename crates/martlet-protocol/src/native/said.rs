@@ -40,7 +40,7 @@ fn detail(code: Code, message: &str) -> Option<Box<str>> {
     }
 }
 
-/// Whole milliseconds, as the wires carry durations.
+/// Whole milliseconds, as the wires carry durations. Whoever waits them has waited long enough.
 pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }

@@ -66,7 +66,7 @@ pub fn refusal_json(refusal: &Refusal) -> Vec<u8> {
         message: refusal.message(),
         hint: refusal.code.hint(),
         temporary: refusal.code.temporary(),
-        after: refusal.after.map(|after| after.as_millis() as u64),
+        after: refusal.after.map(|after| after.as_nanos().div_ceil(1_000_000) as u64),
     };
     serde_json::to_vec(&error).expect("numbers and texts are JSON")
 }

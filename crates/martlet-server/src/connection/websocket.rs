@@ -14,8 +14,8 @@ use crate::worker::{SessionIndex, Uplink, Worker};
 /// The subprotocols, in the order in which the server prefers them.
 pub const SUBPROTOCOLS: &[&str] = &["martlet.v1.json", "martlet.v1.proto"];
 
-/// How often a connection reads before others get a turn.
-const READS: usize = 4;
+/// A connection that has so much to say at once lets the others have a turn after it.
+const MUCH_BYTES: usize = 4 * 1024;
 
 /// Serves a connection whose handshake has been answered. `ahead` is what came after it.
 pub async fn serve(worker: Rc<Worker>, stream: Stream, accepted: &Accepted, mut ahead: Vec<u8>) {
@@ -31,10 +31,11 @@ pub async fn serve(worker: Rc<Worker>, stream: Stream, accepted: &Accepted, mut 
     }
     drop(ahead);
     while !decoder.ended() && stream.readable().await.is_ok() {
-        if read(&worker, index, &stream, &mut decoder).is_break() {
-            break;
+        match read(&worker, index, &stream, &mut decoder) {
+            ControlFlow::Break(()) => break,
+            ControlFlow::Continue(MUCH_BYTES..) => tokio::task::yield_now().await,
+            ControlFlow::Continue(_) => tokio::task::consume_budget().await,
         }
-        tokio::task::consume_budget().await;
     }
     if decoder.ended() {
         // The closing handshake is on its way out; the sweep ends the connection after it.
@@ -52,33 +53,25 @@ fn kind(accepted: &Accepted) -> WireKind {
     WireKind { grammar, carrier, cursor: false }
 }
 
-/// Reads what is there. `Break` when the client is gone.
+/// Reads what is there, and says how much. `Break` when the client is gone.
 fn read(
     worker: &Rc<Worker>,
     index: SessionIndex,
     stream: &Stream,
     decoder: &mut Decoder,
-) -> ControlFlow<()> {
-    worker.with_read_buffer(|buffer| {
-        for _ in 0..READS {
-            match stream.try_read(&mut buffer.bytes) {
-                Ok(0) => return ControlFlow::Break(()),
-                Ok(count) => {
-                    let bytes = &mut buffer.bytes[..count];
-                    take(worker, index, decoder, bytes, &mut buffer.inflater);
-                    if decoder.ended() || count < buffer.bytes.len() {
-                        break;
-                    }
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
-                Err(_) => return ControlFlow::Break(()),
-            }
+) -> ControlFlow<(), usize> {
+    worker.with_read_buffer(|buffer| match stream.try_read(&mut buffer.bytes) {
+        Ok(0) => ControlFlow::Break(()),
+        Ok(count) => {
+            take(worker, index, decoder, &mut buffer.bytes[..count], &mut buffer.inflater);
+            ControlFlow::Continue(count)
         }
-        ControlFlow::Continue(())
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => ControlFlow::Continue(0),
+        Err(_) => ControlFlow::Break(()),
     })
 }
 
-/// Hands the messages in `bytes` to the worker.
+/// Hands the messages in `bytes` to the worker, until the session has had enough.
 fn take(
     worker: &Rc<Worker>,
     index: SessionIndex,
@@ -86,30 +79,37 @@ fn take(
     bytes: &mut [u8],
     inflater: &mut martlet_transport::websocket::Inflater,
 ) {
-    let outcome = decoder.feed(bytes, inflater, &mut |incoming| {
-        match incoming {
-            Incoming::Text(text) => worker.handle_uplink(index, Uplink::Frame(text.as_bytes())),
-            Incoming::Binary(bytes) => worker.handle_uplink(index, Uplink::Frame(bytes)),
-            Incoming::Ping(payload) => {
-                let mut pong = Vec::with_capacity(payload.len() + 2);
-                encoder::write_pong(&mut pong, payload);
-                worker.handle_uplink(index, Uplink::Control(pong.into()));
-            }
-            Incoming::Pong(_) => worker.handle_uplink(index, Uplink::Heard),
-            Incoming::Close(close) => {
-                let mut echo = Vec::new();
-                encoder::write_close(&mut echo, close.code, "");
-                let for_good = matches!(close.code, Some(1000 | 1001) | None);
-                worker.handle_uplink(index, Uplink::Closed { echo: echo.into(), for_good });
-            }
-        }
-        ControlFlow::Continue(())
+    let outcome = decoder.feed(bytes, inflater, &mut |incoming| match worker
+        .handle_uplink(index, uplink(incoming))
+    {
+        true => ControlFlow::Continue(()),
+        false => ControlFlow::Break(()),
     });
     if let Err(fault) = outcome {
         worker.handle_uplink(
             index,
             Uplink::Fault { close: close_of(&fault), code: fault.close_code() },
         );
+    }
+}
+
+/// What the worker is told of something that came.
+fn uplink(incoming: Incoming<'_>) -> Uplink<'_> {
+    match incoming {
+        Incoming::Text(text) => Uplink::Frame(text.as_bytes()),
+        Incoming::Binary(bytes) => Uplink::Frame(bytes),
+        Incoming::Ping(payload) => {
+            let mut pong = Vec::with_capacity(payload.len() + 2);
+            encoder::write_pong(&mut pong, payload);
+            Uplink::Control(pong.into())
+        }
+        Incoming::Pong(_) => Uplink::Heard,
+        Incoming::Close(close) => {
+            let mut echo = Vec::new();
+            encoder::write_close(&mut echo, close.code, "");
+            let for_good = matches!(close.code, Some(1000 | 1001) | None);
+            Uplink::Closed { echo: echo.into(), for_good }
+        }
     }
 }
 

@@ -83,19 +83,23 @@ impl Worker {
         });
     }
 
-    /// Something came from the client.
-    pub fn handle_uplink(self: &Rc<Self>, index: SessionIndex, uplink: Uplink<'_>) {
+    /// Something came from the client. Says whether its session wants to hear more.
+    pub fn handle_uplink(self: &Rc<Self>, index: SessionIndex, uplink: Uplink<'_>) -> bool {
         let now = self.now();
         self.turn(|state| {
-            let Some(entry) = state.sessions.touch(index) else { return };
+            let Some(entry) = state.sessions.touch(index) else { return false };
             entry.session.handle_heard();
             match uplink {
                 Uplink::Frame(frame) => {
                     state.counters.frames += 1;
                     take_frame(entry, now, frame, &self.common.rules.limits);
                 }
-                Uplink::Control(bytes) => self.owe(state, index, bytes),
-                Uplink::Heard => {}
+                Uplink::Control(bytes) => {
+                    if entry.session.handle_sign(now) {
+                        self.owe(state, index, bytes);
+                    }
+                }
+                Uplink::Heard => _ = entry.session.handle_sign(now),
                 Uplink::Fault { close, code } => {
                     entry.close_code = Some(code);
                     entry.session.close(close);
@@ -108,7 +112,8 @@ impl Worker {
                     self.owe(state, index, echo);
                 }
             }
-        });
+            state.sessions.get(index).is_some_and(|entry| !entry.session.ended())
+        })
     }
 
     /// Owes the client bytes that are not the session's.
@@ -130,7 +135,9 @@ impl Worker {
         frame: &[u8],
     ) -> Result<(), Refusal> {
         let found = state.sessions.by_key(key).and_then(|index| state.sessions.touch(index));
-        let entry = found.filter(|entry| !entry.session.ended()).ok_or(Code::UnknownSession)?;
+        // The answers go down the session's stream. Without one nobody would hear them.
+        let heard = |entry: &&mut Entry| !entry.session.ended() && entry.attachment.is_some();
+        let entry = found.filter(heard).ok_or(Code::UnknownSession)?;
         entry.session.handle_heard();
         state.counters.frames += 1;
         take_frame(entry, now, frame, &self.common.rules.limits);
@@ -176,15 +183,23 @@ const RETRY_MS: u64 = 2_000;
 fn take_frame(entry: &mut Entry, now: Now, frame: &[u8], limits: &martlet_core::model::Limits) {
     let session = &mut entry.session;
     let grammar = entry.attachment.as_ref().map_or(Grammar::Json, |a| a.kind.grammar);
-    let sink = |command: Result<Numbered, martlet_protocol::Refused>| match command {
-        Ok(numbered) => session.handle_command(now, numbered),
-        Err(refused) => session.refuse(refused.id, refused.channel, refused.refusal),
+    let mut read = 0;
+    let sink = |command: Result<Numbered, martlet_protocol::Refused>| {
+        read += 1;
+        match command {
+            Ok(numbered) => session.handle_command(now, numbered),
+            Err(refused) => {
+                session.handle_refused(now, refused.id, refused.channel, refused.refusal);
+            }
+        }
     };
     let decoded = match grammar {
         Grammar::Proto => proto::decode(frame, limits, sink),
         _ => json::decode(frame, limits, sink),
     };
-    if let Err(error) = decoded {
-        entry.session.close(error.close());
+    match decoded {
+        Err(error) => entry.session.close(error.close()),
+        Ok(()) if read == 0 => _ = entry.session.handle_sign(now),
+        Ok(()) => {}
     }
 }

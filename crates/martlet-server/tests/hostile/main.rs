@@ -9,5 +9,6 @@ mod node;
 mod raw;
 mod ws;
 
+mod floods;
 mod heads;
 mod violations;

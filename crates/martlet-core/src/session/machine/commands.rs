@@ -144,7 +144,7 @@ impl Session {
         };
         let resumed = grant.is_some() && connect.session.is_some();
         match (verdict, grant) {
-            (Verdict::Identity(identity), _) => self.identity = Arc::new(*identity),
+            (Verdict::Identity(identity), None) => self.identity = Arc::new(*identity),
             (Verdict::Stands, Some(grant)) => {
                 self.opening.client = grant.client;
                 self.identity = Arc::new(grant.identity);
@@ -271,8 +271,14 @@ impl Session {
         }
     }
 
+    /// Keeps what a token for a channel permits. Of too many, those of channels that are not
+    /// followed are let go first.
     pub(super) fn keep_grant(&mut self, grant: ChannelGrant) {
         self.grants.retain(|known| known.channel != grant.channel);
+        if self.grants.len() >= self.rules.limits.channels_per_client.clamp(1, GRANTS_MAX) {
+            let unused = self.grants.iter().position(|known| !self.follows(&known.channel));
+            self.grants.remove(unused.unwrap_or(0));
+        }
         self.grants.push(grant);
     }
 }
