@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::played::PATIENCE;
 use crate::program::{Run, martlet};
+use crate::together::Server;
 
 const SHORT: [&str; 6] = ["--seconds", "1", "--warm-up", "0", "--rounds", "1"];
 
@@ -115,6 +116,21 @@ fn publish_measures_each_size_of_batch() {
         figure(result, "server_cpu_us_per_publication");
         has_latency(result);
     }
+}
+
+#[test]
+fn a_server_that_runs_is_measured_and_left_running() {
+    let server = Server::start();
+    let (url, pid) = (server.url.as_str(), server.process.id().to_string());
+    let there = ["--url", url, "--pid", &pid, "--prefix", "room:"];
+    let paced = ["fanout", "--subscribers", "3", "--rate", "50"];
+    let report = report(&[&paced, &SHORT[..], &there].concat());
+    assert_eq!(report["servers"][0]["started"], false, "{report}");
+    assert_eq!(report["results"][0]["deliveries"], 150, "{report}");
+    figure(&report["results"][0], "server_cpu_us_per_delivery");
+    let without = martlet(&["bench", "connect", "--connections", "3", "--url", url]);
+    assert_eq!(without.code, 0, "{}", without.err);
+    assert!(without.out.contains("give --pid"), "{}", without.out);
 }
 
 #[test]

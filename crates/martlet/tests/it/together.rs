@@ -6,13 +6,13 @@ use std::process::{Child, Stdio};
 use crate::played::{martlet, run};
 
 /// A server in development mode, which ends with the test.
-struct Server {
-    process: Child,
-    url: String,
+pub struct Server {
+    pub process: Child,
+    pub url: String,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let mut command = martlet("", &["serve", "--listen", "127.0.0.1:0"]);
         command.env_remove("MARTLET_URL");
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();

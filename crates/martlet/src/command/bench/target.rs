@@ -197,28 +197,11 @@ impl TargetArguments {
 
     /// Starts this program once more, and waits until it says where it listens.
     fn start(&self, name: &'static str, arguments: Vec<String>) -> Result<Target, Failure> {
-        let unstarted = |why: String| Failure::failed(format!("cannot start {name}: {why}"));
-        let program = std::env::current_exe().map_err(|error| unstarted(error.to_string()))?;
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let variables = std::env::vars_os().map(|(variable, _)| variable);
-        for variable in variables.filter(|name| name.to_string_lossy().starts_with("MARTLET_")) {
-            command.env_remove(variable);
-        }
-        let mut child = command.spawn().map_err(|error| unstarted(error.to_string()))?;
-        let errors = child.stderr.take().expect("standard error was asked to be a pipe");
-        let mut lines = BufReader::new(errors).lines().map_while(Result::ok);
-        let mut said = Vec::new();
-        let host = lines.find_map(|line| {
-            let host = line.split_once("listening on http://").map(|(_, host)| host.to_owned());
-            said.push(line);
-            host
-        });
-        // The rest is read to its end, so that the server never waits for its reader.
-        std::thread::spawn(move || lines.count());
+        let unstarted = |why: &str| Failure::failed(format!("cannot start {name}: {why}"));
+        let mut child = spawn(arguments).map_err(|error| unstarted(&error.to_string()))?;
         let process = Some(Process { pid: child.id() });
-        let unlistening = || unstarted(said.join("\n"));
-        match host.ok_or_else(unlistening).and_then(|host| self.door(host)) {
+        let found = listening(&mut child).map_err(|said| unstarted(&said));
+        match found.and_then(|host| self.door(host)) {
             Ok(door) => Ok(Target { name, door, process, child: Some(child) }),
             Err(failure) => {
                 // It may have ended by itself.
@@ -228,6 +211,32 @@ impl TargetArguments {
             }
         }
     }
+}
+
+/// This program once more, configured by nothing but its arguments.
+fn spawn(arguments: Vec<String>) -> std::io::Result<Child> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let variables = std::env::vars_os().map(|(variable, _)| variable);
+    for variable in variables.filter(|name| name.to_string_lossy().starts_with("MARTLET_")) {
+        command.env_remove(variable);
+    }
+    command.spawn()
+}
+
+/// Where a server that was started says it listens, or what it says instead.
+fn listening(child: &mut Child) -> Result<String, String> {
+    let errors = child.stderr.take().expect("standard error was asked to be a pipe");
+    let mut lines = BufReader::new(errors).lines().map_while(Result::ok);
+    let mut said = Vec::new();
+    let host = lines.find_map(|line| {
+        let host = line.split_once("listening on http://").map(|(_, host)| host.to_owned());
+        said.push(line);
+        host
+    });
+    // The rest is read to its end, so that the server never waits for its reader.
+    std::thread::spawn(move || lines.count());
+    host.ok_or_else(|| said.join("\n"))
 }
 
 /// Host and port of an address.
