@@ -14,6 +14,7 @@ pub mod options;
 pub mod presence;
 pub mod record;
 pub mod shelf;
+pub mod transcript;
 pub mod transition;
 pub mod wire;
 pub mod worker;

@@ -13,7 +13,7 @@ use martlet_core::hub::{
     Delivery, Lane, LaneId, LaneLimits, ReaderKey, ReplyTo, Shard, ShardOutput,
 };
 use martlet_core::model::{ChannelName, Close, Code, Cursor, Gap, Limits, Offset, Publication};
-use martlet_core::model::{ClientId, Position, SessionKey};
+use martlet_core::model::{ClientId, Position, Refusal, SessionKey};
 use martlet_core::port::{StoreReply, StoreRequest, StoreTicket};
 use martlet_core::session::{
     Answer, Connect, Opening, Question, Reply, Request, Rules, Session, Verdict,
@@ -58,6 +58,8 @@ pub enum Effect {
     Ask(u64, u32, Question),
     /// Close the connection: everything was written, or never will be.
     Shut(ConnectionId),
+    /// Answer a plain request with this, instead of a stream.
+    Turn(ConnectionId, Refusal),
     /// Something that the checks want to know.
     Note(Note),
 }
@@ -100,6 +102,8 @@ struct PlainOpening {
     /// Where the reader said it was.
     asked: Cursor,
     gaps: Vec<Answer>,
+    /// Why there will be no stream.
+    refused: Option<Refusal>,
 }
 
 /// Who waits for a reply.

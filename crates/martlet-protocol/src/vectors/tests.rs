@@ -346,7 +346,10 @@ fn every_code_is_in_a_transcript() {
         for step in steps(&file) {
             let Action::Server(_, event) = step.action else { continue };
             match (JSON.told)(event.as_bytes()).unwrap().remove(0).event {
-                Event::Refused { refusal, .. } => _ = found.insert(refusal.code),
+                Event::Refused { refusal, .. }
+                | Event::Unsubscribed { why: Some(refusal), .. } => {
+                    _ = found.insert(refusal.code);
+                }
                 Event::Closing(close) => _ = found.insert(close.code),
                 _ => {}
             }

@@ -177,6 +177,7 @@ impl PlainOpening {
             begin: Vec::new(),
             asked: Cursor::new(asked.collect()),
             gaps: Vec::new(),
+            refused: None,
         }
     }
 }
@@ -186,7 +187,9 @@ fn take_frame(now: Now, session: &mut Session, door: Door, frame: &[u8], limits:
     let read = {
         let sink = |command: Result<_, martlet_protocol::Refused>| match command {
             Ok(numbered) => session.handle_command(now, numbered),
-            Err(refused) => session.handle_refused(now, refused.id, refused.channel, refused.refusal),
+            Err(refused) => {
+                session.handle_refused(now, refused.id, refused.channel, refused.refusal)
+            }
         };
         match door {
             Door::Proto => proto::decode(frame, limits, sink),

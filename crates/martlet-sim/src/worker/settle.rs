@@ -148,8 +148,12 @@ impl Worker {
         if entry.session.ended() && entry.connection.is_none() {
             return self.forget(id);
         }
-        if entry.plain.as_ref().is_some_and(|plain| plain.unanswered == 0) {
-            self.begin_plain(id);
+        if let Some(plain) = &entry.plain {
+            match &plain.refused {
+                Some(refusal) => return self.turn_away(id, refusal.clone()),
+                None if plain.unanswered == 0 => self.begin_plain(id),
+                None => {}
+            }
         }
         self.end_closing(id);
         self.arm(now, id);
@@ -242,6 +246,7 @@ impl Worker {
             Event::Gap(gap) if !entry.door.answers() => {
                 Some(with_place(&self.lane.cursor(entry.reader), &gap.channel, gap.resume))
             }
+            Event::Unsubscribed { .. } => Some(self.lane.cursor(entry.reader)),
             _ => None,
         };
         let frame = self.encoders.answer(entry.door, answer, place.as_ref());
@@ -268,9 +273,15 @@ impl Worker {
         if let Some(connection) = entry.connection {
             self.effects.push_back(Effect::Note(Note::Closed(connection, close)));
         }
-        if entry.plain.take().is_some() {
-            self.lane.unblock(entry.reader);
-        }
+    }
+
+    /// A plain request cannot be followed: it is answered with that, and no stream begins.
+    fn turn_away(&mut self, id: u64, refusal: Refusal) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        entry.plain = None;
+        let Some(connection) = entry.connection else { return };
+        self.effects.push_back(Effect::Turn(connection, refusal));
+        self.effects.push_back(Effect::Shut(connection));
     }
 
     /// Shuts a closing connection once its client was told why.
@@ -290,7 +301,11 @@ impl PlainOpening {
                 self.begin.push((subscribed.channel.clone(), subscribed.position));
                 self.unanswered = self.unanswered.saturating_sub(1);
             }
-            Event::Refused { .. } => self.unanswered = self.unanswered.saturating_sub(1),
+            Event::Refused { refusal, .. } => _ = self.refused.get_or_insert(refusal.clone()),
+            Event::Closing(close) => {
+                let Close { code, detail, after } = close.clone();
+                self.refused.get_or_insert(Refusal { code, detail, after });
+            }
             Event::Gap(gap) => {
                 // Until the gap is told, the reader stands where it said it was.
                 let asked = self.asked.position(&gap.channel);

@@ -50,6 +50,7 @@ impl World {
                 let wait = self.dice.short_of(self.options.delays.store);
                 self.after(wait, Transition::Verdict(place, session, number, verdict));
             }
+            Effect::Turn(..) => {}
             Effect::Shut(connection) => return self.shut(place, connection),
             Effect::Note(note) => return self.take_note(place.node, note),
         }
