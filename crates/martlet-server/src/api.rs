@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use http::{HeaderValue, Response, StatusCode, header};
 use martlet_core::model::{Code, Refusal};
 
@@ -20,6 +20,8 @@ mod operations;
 mod page;
 mod publish;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod uplink;
 
 pub use answer::{refusal_json, refused};
@@ -27,26 +29,35 @@ pub use answer::{refusal_json, refused};
 /// The most operations of one batch or broadcast.
 const BATCH_MAX: usize = 1_000;
 
-/// The routes of the API.
+/// Every address of the API, and what answers there. The streams' are not among them: they are
+/// answered before the API is asked.
+fn routes() -> Vec<(&'static str, MethodRouter<Arc<Site>>)> {
+    vec![
+        ("/", get(page::index)),
+        ("/app.js", get(page::script)),
+        ("/style.css", get(page::style)),
+        ("/health", get(operations::health)),
+        ("/ready", get(operations::ready)),
+        ("/metrics", get(operations::metrics)),
+        ("/v1/openapi.json", get(operations::openapi)),
+        ("/v1/publish", post(publish::publish)),
+        ("/v1/broadcast", post(publish::broadcast)),
+        ("/v1/batch", post(publish::batch)),
+        ("/v1/channels", get(channels::list)),
+        ("/v1/channels/{channel}/history", get(channels::history)),
+        ("/v1/channels/{channel}/presence", get(channels::presence)),
+        ("/v1/subscribe", post(sessions::subscribe)),
+        ("/v1/unsubscribe", post(sessions::unsubscribe)),
+        ("/v1/disconnect", post(sessions::disconnect)),
+        ("/v1/send", post(uplink::send)),
+    ]
+}
+
+/// What answers the API's requests.
 pub fn router(site: Arc<Site>) -> Router {
-    Router::new()
-        .route("/", get(page::index))
-        .route("/app.js", get(page::script))
-        .route("/style.css", get(page::style))
-        .route("/health", get(operations::health))
-        .route("/ready", get(operations::ready))
-        .route("/metrics", get(operations::metrics))
-        .route("/v1/openapi.json", get(operations::openapi))
-        .route("/v1/publish", post(publish::publish))
-        .route("/v1/broadcast", post(publish::broadcast))
-        .route("/v1/batch", post(publish::batch))
-        .route("/v1/channels", get(channels::list))
-        .route("/v1/channels/{channel}/history", get(channels::history))
-        .route("/v1/channels/{channel}/presence", get(channels::presence))
-        .route("/v1/subscribe", post(sessions::subscribe))
-        .route("/v1/unsubscribe", post(sessions::unsubscribe))
-        .route("/v1/disconnect", post(sessions::disconnect))
-        .route("/v1/send", post(uplink::send))
+    let routes = routes().into_iter();
+    routes
+        .fold(Router::new(), |router, (path, method)| router.route(path, method))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         // The doors have limited it already.

@@ -195,6 +195,7 @@ impl Gate {
             Ok(asked) => asked,
             Err(NoHead::Gone) => return,
             Err(NoHead::Refused(refusal)) => {
+                cors.extend(sse::refusal_headers(&refusal));
                 return self.turn_away(&held.stream, &refusal, cors).await;
             }
         };
@@ -355,7 +356,11 @@ async fn stream(
     };
     let asked = match sse::read(head, &body, &worker) {
         Ok(asked) => asked,
-        Err(refusal) => return api::refused(&refusal),
+        Err(refusal) => {
+            let mut response = api::refused(&refusal);
+            response.headers_mut().extend(sse::refusal_headers(&refusal));
+            return response;
+        }
     };
     let (writer, body) = pipe(PIPE_BYTES);
     let outlet = Rc::new(Outlet::Body(writer));

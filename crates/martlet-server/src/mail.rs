@@ -66,6 +66,8 @@ pub enum Whom {
     User(UserId),
     /// The one of a client.
     Client(ClientId),
+    /// The one with this key.
+    Session(SessionKey),
 }
 
 /// The ways to all workers of a node. Cheap to clone; usable from any thread.

@@ -15,7 +15,7 @@ use crate::doors::Site;
 use crate::mail::Mail;
 
 /// The description of the API for machines.
-const OPENAPI: &str = include_str!("openapi.json");
+pub(super) const OPENAPI: &str = include_str!("openapi.json");
 
 /// `GET /health`: the process lives and its workers answer.
 pub async fn health(State(site): State<Arc<Site>>) -> Outcome {

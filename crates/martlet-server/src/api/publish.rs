@@ -72,11 +72,10 @@ pub async fn broadcast(State(site): State<Arc<Site>>, headers: HeaderMap, body: 
     admit(&site, &headers, Scope::Publish)?;
     let to: To = serde_json::from_slice(&body).map_err(malformed)?;
     check_count(to.channels.len())?;
-    let channels = to.channels.iter().map(|name| channel(name)).collect::<Result<Vec<_>, _>>()?;
-    let Some(first) = channels.first() else { return json_of(&Results { results: Vec::new() }) };
-    let mut draft = decode_draft(&with_channel(&body, first)?, &site.limits)?;
+    let mut draft = decode_draft(&with_channel(&body)?, &site.limits)?;
     take_key(&site, &headers, &mut draft)?;
-    let drafts = channels.into_iter().map(|channel| Ok(Draft { channel, ..draft.clone() }));
+    let draft_in = |name: &String| Ok(Draft { channel: channel(name)?, ..draft.clone() });
+    let drafts = to.channels.iter().map(draft_in);
     json_of(&all(&site, drafts).await)
 }
 
@@ -165,9 +164,8 @@ fn malformed(error: serde_json::Error) -> Refused {
     Refusal::because(Code::Malformed, error.to_string()).into()
 }
 
-/// The body of a broadcast as the body of a publish to `channel`.
-fn with_channel(body: &[u8], channel: &ChannelName) -> Result<Vec<u8>, Refused> {
+/// The body of a broadcast as that of a publish, to a channel that stands for all of them.
+fn with_channel(body: &[u8]) -> Result<Vec<u8>, Refused> {
     let begin = body.iter().position(|byte| *byte == b'{').ok_or(Code::Malformed)? + 1;
-    let name = serde_json::to_vec(channel.as_str()).map_err(malformed)?;
-    Ok([&body[..begin], b"\"channel\":", &name, b",", &body[begin..]].concat())
+    Ok([&body[..begin], b"\"channel\":\"any\",", &body[begin..]].concat())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::State;
 use http::HeaderMap;
-use martlet_core::model::{ChannelName, ClientId, Close, Code, Refusal, UserId};
+use martlet_core::model::{ChannelName, ClientId, Close, Code, Refusal, SessionKey, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Outcome, Refused, json_of};
@@ -23,6 +23,7 @@ const REASON_BYTES_MAX: usize = 200;
 struct About {
     user: Option<String>,
     client: Option<String>,
+    session: Option<String>,
     channel: Option<String>,
     #[serde(default)]
     reconnect: bool,
@@ -71,12 +72,13 @@ fn read(site: &Site, headers: &HeaderMap, body: &[u8]) -> Result<About, Refused>
 
 impl About {
     fn whom(&self) -> Result<Whom, Refused> {
-        let whom = match (&self.user, &self.client) {
-            (Some(user), None) => UserId::parse(user).map(Whom::User),
-            (None, Some(client)) => ClientId::parse(client).map(Whom::Client),
+        let whom = match (&self.user, &self.client, &self.session) {
+            (Some(user), None, None) => UserId::parse(user).map(Whom::User),
+            (None, Some(client), None) => ClientId::parse(client).map(Whom::Client),
+            (None, None, Some(key)) => SessionKey::parse(key).map(Whom::Session),
             _ => None,
         };
-        let detail = "name either a user or a client";
+        let detail = "name either a user, a client or a session";
         whom.ok_or_else(|| Refusal::because(Code::Malformed, detail).into())
     }
 

@@ -5,7 +5,7 @@ use std::io::IoSlice;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Version, header};
 use martlet_core::model::{Code, Refusal};
 use martlet_protocol::plain;
 use martlet_transport::framing::Framing;
@@ -51,6 +51,15 @@ pub fn read(head: &Head, body: &[u8], worker: &Worker) -> Result<Asked, Refusal>
             Err(Refusal::because(Code::UnsupportedProtocol, "streams speak martlet.v1.json"))
         }
     }
+}
+
+/// The fields that the refusal of a stream needs beside its body.
+pub fn refusal_headers(refusal: &Refusal) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if refusal.code == Code::MethodNotAllowed {
+        headers.insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
+    }
+    headers
 }
 
 fn plain_query(head: &Head, worker: &Worker) -> Result<Asked, Refusal> {

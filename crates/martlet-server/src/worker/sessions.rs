@@ -185,6 +185,7 @@ impl Sessions {
         match whom {
             Whom::User(user) => self.by_user.get(user).cloned().unwrap_or_default(),
             Whom::Client(client) => self.by_client.get(client).copied().into_iter().collect(),
+            Whom::Session(key) => self.by_key(*key).into_iter().collect(),
         }
     }
 

@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "in a test, what cannot fail may end it")]
 
 mod follower;
+mod http;
 mod link;
 mod node;
+mod openapi;
 mod route;
 
 mod publishing;
