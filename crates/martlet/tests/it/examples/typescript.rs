@@ -30,7 +30,8 @@ pub fn compile(pages: &[Page]) -> Option<Compiled> {
     let client = root().join("clients/js");
     let compiler = client.join("node_modules/.bin/tsc");
     if !compiler.exists() || Command::new("node").arg("--version").output().is_err() {
-        assert!(std::env::var_os("CI").is_none(), "CI needs Node, and npm ci in clients/js");
+        let ci = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+        assert!(!ci, "CI needs Node, and npm ci in clients/js");
         eprintln!("skipped: TypeScript examples need Node, and npm ci in clients/js");
         return None;
     }
