@@ -1,4 +1,4 @@
-//! A small reference client: it speaks `martlet.v1.json`, comes back with its grant and its
+//! A small reference client: it speaks `martlet.v1.json` or `martlet.v1.proto`, comes back with its grant and its
 //! positions, backs off as it is told, answers pings, and holds the server to every promise. It
 //! has no sockets and no clock; the world carries its frames.
 
@@ -8,11 +8,12 @@ use std::time::Duration;
 use martlet_core::model::{ChannelName, ClientId, Close, Draft, SessionKey};
 use martlet_core::session::{Command, Connect, Numbered, Start, Subscribe};
 use martlet_core::time::{Backoff, Instant};
-use martlet_protocol::native::json;
+use martlet_protocol::native::{json, proto};
 
 use crate::dice::Dice;
 use crate::follower::{Follower, Stage};
 use crate::record::{Checked, Violation};
+use crate::wire::Door;
 use crate::worker::ConnectionId;
 
 mod hearing;
@@ -59,6 +60,8 @@ pub enum Wish {
 pub struct Client {
     /// Its user, whose tokens it brings; `None` comes without.
     pub user: Option<Box<str>>,
+    /// Whether it speaks Protobuf.
+    proto: bool,
     /// How long its tokens are good.
     pub token_life: Duration,
     /// Where its connection is.
@@ -96,8 +99,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Client {
     /// A client that connects at `start`.
-    pub fn new(start: Instant, user: Option<Box<str>>, token_life: Duration, dice: Dice) -> Self {
+    pub fn new(
+        start: Instant,
+        user: Option<Box<str>>,
+        token_life: Duration,
+        proto: bool,
+        dice: Dice,
+    ) -> Self {
         Self {
+            proto,
             user,
             token_life,
             line: Line::Idle(start),
@@ -121,6 +131,11 @@ impl Client {
             imposed: Vec::new(),
             armed: None,
         }
+    }
+
+    /// How it speaks.
+    pub fn door(&self) -> Door {
+        if self.proto { Door::Proto } else { Door::Json }
     }
 
     /// What it does next.
@@ -282,7 +297,12 @@ impl Client {
 
     fn send(&mut self, id: u32, command: Command) {
         let mut frame = Vec::new();
-        json::encode_command(&Numbered { id, command }, &mut frame);
+        let numbered = Numbered { id, command };
+        if self.proto {
+            proto::encode_command(&numbered, &mut frame);
+        } else {
+            json::encode_command(&numbered, &mut frame);
+        }
         self.wishes.push(Wish::Send(frame));
     }
 

@@ -12,6 +12,7 @@ pub mod link;
 pub mod node;
 pub mod options;
 pub mod presence;
+pub mod reader;
 pub mod record;
 pub mod shelf;
 pub mod transcript;

@@ -14,8 +14,9 @@ const SLACK: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
 struct Stay {
-    /// The connections that follow the channel, and since when.
-    connections: BTreeMap<ConnectionId, Instant>,
+    /// The connection that follows the channel, and since when. A newer one takes the place of
+    /// an older one, of which the client may not even have heard.
+    current: Option<(ConnectionId, Instant)>,
     /// When the last connection was lost that may be followed by another.
     lost_at: Option<Instant>,
     /// When it last left by its own will, or for good.
@@ -44,7 +45,7 @@ impl Attendance {
     ) {
         let Some(client) = self.clients.get(&connection) else { return };
         let stay = self.stays.entry((channel, *client)).or_default();
-        stay.connections.insert(connection, now);
+        stay.current = Some((connection, now));
     }
 
     /// A connection follows a channel no more.
@@ -57,7 +58,7 @@ impl Attendance {
     ) {
         let Some(client) = self.clients.get(&connection) else { return };
         let stay = self.stays.entry((channel, *client)).or_default();
-        if stay.connections.remove(&connection).is_some() {
+        if stay.current.take_if(|(current, _)| *current == connection).is_some() {
             let at = if lost { &mut stay.lost_at } else { &mut stay.left_at };
             *at = Some(now);
         }
@@ -91,7 +92,7 @@ impl Attendance {
                 format!("{channel}: {client} is told to have come, and had not left: {stay:?}")
             });
         }
-        let here = stay.connections.values().any(|since| since.after(SLACK) <= now);
+        let here = stay.current.is_some_and(|(_, since)| since.after(SLACK) <= now);
         let short = recent(stay.lost_at, grace.saturating_sub(SLACK));
         hold(!here && (left || !short), || {
             format!("{channel}: {client} is told to have left, and has not: {stay:?}")
@@ -103,7 +104,7 @@ impl Attendance {
         let here = self
             .stays
             .iter()
-            .filter(|((name, _), stay)| name == channel && !stay.connections.is_empty());
+            .filter(|((name, _), stay)| name == channel && stay.current.is_some());
         here.map(|((_, client), _)| *client).collect()
     }
 }

@@ -8,6 +8,7 @@ use martlet_core::model::{ChannelName, Publication};
 use martlet_core::port::{StoreReply, StoreTicket};
 use martlet_core::session::Verdict;
 
+use crate::link::End;
 use crate::worker::ConnectionId;
 
 /// A worker of a node in one of the node's lives.
@@ -44,8 +45,8 @@ pub enum Transition {
     Down(ConnectionId),
     /// A connection takes bytes again.
     Writable(ConnectionId),
-    /// A client's deadline comes.
-    Wake(usize),
+    /// A deadline of a client or reader comes.
+    Wake(End),
     /// Everything is looked at whether it is in time and within its bounds.
     Inspect,
     /// Somebody does something.

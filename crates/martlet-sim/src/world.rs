@@ -20,6 +20,7 @@ use crate::dice::Dice;
 use crate::link::Link;
 use crate::node::Node;
 use crate::options::Options;
+use crate::reader::Reader;
 use crate::record::{Checked, Record, Violation};
 use crate::transition::{Place, Transition};
 use crate::worker::ConnectionId;
@@ -59,6 +60,7 @@ pub struct World {
     links: BTreeMap<ConnectionId, Link>,
     connections: u64,
     clients: Vec<Client>,
+    readers: Vec<Reader>,
     record: Record,
     /// Which pairs of nodes do not hear each other.
     partitions: BTreeSet<(usize, usize)>,
@@ -78,6 +80,8 @@ pub struct Life {
     pub transitions: u64,
     /// How many publications the clients got.
     pub received: u64,
+    /// How many publications the plain readers got.
+    pub read: u64,
     /// How many events the clients were told.
     pub answers: u64,
 }
@@ -126,6 +130,7 @@ impl World {
         let depots = (0..depots).map(|_| Depot::new(options.shared, dice.bits())).collect();
         let nodes = (0..options.nodes).map(|i| Node::new(i, &options, &mut dice)).collect();
         let clients = Self::make_clients(&options, &mut dice);
+        let readers = Self::make_readers(&options, &mut dice);
         let deeds_left = options.deeds;
         let mut world = Self {
             options,
@@ -139,6 +144,7 @@ impl World {
             links: BTreeMap::new(),
             connections: 0,
             clients,
+            readers,
             record: Record::default(),
             partitions: BTreeSet::new(),
             troubled: true,
@@ -156,6 +162,7 @@ impl World {
         Life {
             transitions: self.happened,
             received: followers().map(|follower| follower.received).sum(),
+            read: self.readers.iter().map(|reader| reader.received).sum(),
             answers: self.clients.iter().map(|client| client.answers).sum(),
         }
     }
@@ -221,7 +228,7 @@ impl World {
             Transition::Up(connection) => self.arrive_up(connection),
             Transition::Down(connection) => self.arrive_down(connection),
             Transition::Writable(connection) => self.writable(connection),
-            Transition::Wake(client) => self.wake(client),
+            Transition::Wake(end) => self.wake(end),
             Transition::Inspect => self.inspect(),
             Transition::Deed => self.deed(),
             Transition::Heal(trouble) => self.heal(&trouble),

@@ -17,7 +17,11 @@ impl Client {
         self.arrived.extend_from_slice(bytes);
         while let Some(frame) = take_frame(&mut self.arrived) {
             let mut answers = Vec::new();
-            let read = json::decode_answer(&frame, |answer| answers.push(answer));
+            let sink = |answer| answers.push(answer);
+            let read = match self.proto {
+                true => proto::decode_answer(&frame, sink),
+                false => json::decode_answer(&frame, sink),
+            };
             read.map_err(|error| Violation(format!("a frame of the server: {error}")))?;
             hold(!answers.is_empty(), || "a frame of the server has nothing known in it".into())?;
             for answer in answers {

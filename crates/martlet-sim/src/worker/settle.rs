@@ -260,11 +260,18 @@ impl Worker {
     fn begin_plain(&mut self, id: u64) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let Some(plain) = entry.plain.take() else { return };
-        let begin = Cursor::new(plain.begin);
-        // The opening is short, so it cannot be over the limit.
-        let _ = self.lane.push(entry.reader, self.encoders.opening(&begin));
-        self.lane.unblock(entry.reader);
-        plain.gaps.iter().for_each(|gap| self.push(id, gap));
+        let (reader, door) = (entry.reader, entry.door);
+        let mut place = Cursor::new(plain.begin);
+        let mut frames = vec![self.encoders.opening(&place)];
+        for gap in plain.gaps {
+            if let Event::Gap(Gap { channel, resume, .. }) = &gap.event {
+                place = with_place(&place, channel, *resume);
+            }
+            frames.push(self.encoders.answer(door, &gap, Some(&place)));
+        }
+        // These are short and the first, so they cannot be over the limit.
+        frames.into_iter().for_each(|frame| _ = self.lane.push(reader, frame));
+        self.lane.unblock(reader);
     }
 
     fn close(&mut self, id: u64, close: Close) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use martlet_core::model::ChannelName;
+use martlet_core::model::{ChannelName, Position};
 use martlet_core::stream::Keep;
 
 use super::*;
@@ -29,8 +29,8 @@ const PAGES_BYTES: usize = 4 * (128 * 1024 + FRAME_BYTES);
 impl World {
     /// Lives from the beginning to the end.
     pub(super) fn live(&mut self) -> Checked {
-        for client in 0..self.clients.len() {
-            self.follow_wishes(End::Client(client))?;
+        for end in self.ends() {
+            self.follow_wishes(end)?;
         }
         self.after(Duration::from_millis(500), Transition::Deed);
         self.after(LOOK, Transition::Inspect);
@@ -100,6 +100,9 @@ impl World {
             for client in 0..self.clients.len() {
                 self.check_at_head(client, &channel)?;
             }
+            for reader in 0..self.readers.len() {
+                self.check_read(reader, &channel)?;
+            }
             self.check_members(&channel)?;
         }
         Ok(())
@@ -117,13 +120,40 @@ impl World {
         if !open && self.clients[client].user.is_none() {
             return Ok(());
         }
-        let now = if self.options.shared { self.true_now() } else { self.now_at(node) };
-        let (depot, keep) = (self.depot_of(node), Keep::of(self.namespace(channel)));
-        let head = self.depots[depot].extent(now, channel, keep).map(|(head, _)| head);
+        let head = self.head(node, channel);
         hold(follower.stage == Stage::On && follower.place == head, || {
             let Follower { stage, place, .. } = follower;
             format!("client {client} is {stage:?} at {place:?} in {channel}, the store at {head:?}")
         })
+    }
+
+    fn check_read(&mut self, reader: usize, channel: &ChannelName) -> Checked {
+        let Line::Open(connection) = self.readers[reader].line else {
+            return Err(Violation(format!("reader {reader} is not connected")));
+        };
+        let Some(node) = self.links.get(&connection).map(|link| link.place.node) else {
+            return Ok(());
+        };
+        if !self.readers[reader].channels.contains(channel) {
+            return Ok(());
+        }
+        let (head, place) = (self.head(node, channel), self.readers[reader].places.get(channel));
+        hold(place.copied() == head, || {
+            format!("reader {reader} is at {place:?} in {channel}, the store at {head:?}")
+        })
+    }
+
+    /// Where the store of a node is in a channel.
+    fn head(&mut self, node: usize, channel: &ChannelName) -> Option<Position> {
+        let now = if self.options.shared { self.true_now() } else { self.now_at(node) };
+        let (depot, keep) = (self.depot_of(node), Keep::of(self.namespace(channel)));
+        self.depots[depot].extent(now, channel, keep).map(|(head, _)| head)
+    }
+
+    /// Everybody at the clients' end.
+    fn ends(&self) -> impl Iterator<Item = End> + use<> {
+        let clients = (0..self.clients.len()).map(End::Client);
+        clients.chain((0..self.readers.len()).map(End::Reader))
     }
 
     /// The members of a channel on each node are the clients that follow it there.
@@ -149,11 +179,10 @@ impl World {
     /// Everybody leaves, and nothing is left of anybody.
     fn leave(&mut self) -> Checked {
         self.note(|_| "--- everybody leaves".into());
-        for client in 0..self.clients.len() {
-            if let Some(connection) = self.clients[client].leave() {
-                self.send_up(connection, None);
-            }
-        }
+        let leaving = self.clients.iter_mut().filter_map(Client::leave);
+        let leaving: Vec<_> =
+            leaving.chain(self.readers.iter_mut().filter_map(Reader::leave)).collect();
+        leaving.into_iter().for_each(|connection| self.send_up(connection, None));
         let rules = Arc::clone(&self.options.rules);
         let graces = rules.namespaces.named.values().map(|n| n.presence_grace).max();
         let wait = rules.expiry + graces.unwrap_or_default() + Duration::from_secs(20);

@@ -3,6 +3,7 @@
 use martlet_core::model::{Close, Code};
 
 use super::*;
+use crate::link::End;
 use crate::transition::Trouble;
 
 impl World {
@@ -23,7 +24,9 @@ impl World {
         draw(likely.storm, Some(Trouble::Cut(None)));
         draw(likely.stall / 2, connection.map(|it| Trouble::Stall(it, 0, long)));
         draw(likely.stall / 2, connection.map(|it| Trouble::Stall(it, 37, long)));
-        draw(likely.silent, connection.map(Trouble::Silent));
+        // That a plain reader is dead shows only in its socket, which the kernel gives up.
+        let answers = |it: &ConnectionId| matches!(self.links[it].end, End::Client(_));
+        draw(likely.silent, connection.filter(answers).map(Trouble::Silent));
         draw(likely.crash, Some(Trouble::Crash(node)));
         draw(likely.drain, Some(Trouble::Drain(node)));
         draw(likely.store_fails, Some(Trouble::StoreFails(node)));
