@@ -42,12 +42,10 @@ impl Heartbeat {
         if self.poll_timeout(sent_at) > now {
             return None;
         }
-        if self.pinged_at.is_some() {
+        if self.pinged_at.is_some() && self.pong.is_some() {
             return Some(Beat::Lost);
         }
-        if self.pong.is_some() {
-            self.pinged_at = Some(now);
-        }
+        self.pinged_at = Some(now);
         Some(Beat::Ping)
     }
 
@@ -55,7 +53,8 @@ impl Heartbeat {
     pub fn poll_timeout(&self, sent_at: Instant) -> Instant {
         match (self.pinged_at, self.pong) {
             (Some(pinged), Some(pong)) => pinged.after(pong),
-            _ => sent_at.after(self.ping),
+            // A ping that a slow client has yet to take is not followed by another at once.
+            (pinged, _) => sent_at.max(pinged.unwrap_or(sent_at)).after(self.ping),
         }
     }
 }

@@ -39,3 +39,12 @@ fn a_one_way_stream_is_only_pinged() {
     assert_eq!(heartbeat.handle_timeout(s(25), s(0)), Some(Beat::Ping));
     assert_eq!(heartbeat.handle_timeout(s(50), s(25)), Some(Beat::Ping));
 }
+
+#[test]
+fn a_stream_that_takes_nothing_is_not_pinged_more_often() {
+    let mut heartbeat = Heartbeat::new(Duration::from_secs(25), None);
+    assert_eq!(heartbeat.handle_timeout(s(25), s(0)), Some(Beat::Ping));
+    assert_eq!(heartbeat.poll_timeout(s(0)), s(50));
+    assert_eq!(heartbeat.handle_timeout(s(26), s(0)), None);
+    assert_eq!(heartbeat.handle_timeout(s(50), s(0)), Some(Beat::Ping));
+}

@@ -54,6 +54,10 @@ impl Session {
     }
 
     fn follow_permitted(&mut self, id: u32, channel: ChannelName, start: Start) {
+        if !matches!(self.stage, Stage::Attached) {
+            // Its connection went while its token was looked at; nobody would read the channel.
+            return;
+        }
         if self.follows(&channel) {
             return self.refuse_in(id, &channel, Code::AlreadySubscribed);
         }
@@ -65,7 +69,7 @@ impl Session {
         self.following.push(Following { channel, number, on: false, member: false });
     }
 
-    fn follows(&self, channel: &ChannelName) -> bool {
+    pub(super) fn follows(&self, channel: &ChannelName) -> bool {
         self.following.iter().any(|following| following.channel == *channel)
     }
 
