@@ -386,6 +386,12 @@ impl Lane {
         Cursor::new(taken.map(|place| self.position(place, place.offset)).collect())
     }
 
+    /// How many bytes the longest log holds for readers who do not have them yet.
+    pub fn longest_log(&self) -> usize {
+        let logs = self.streams.iter().flat_map(|(_, stream)| &stream.logs);
+        logs.map(|log| log.frames.byte_len()).max().unwrap_or(0)
+    }
+
     /// How many bytes the logs hold.
     pub fn log_bytes(&self) -> usize {
         self.streams.iter().map(|(_, stream)| stream.byte_len()).sum()
