@@ -2,10 +2,13 @@
 //! publication in order, once, or a gap that names exactly what is missing. It keeps no list of
 //! what it has seen and removes no repeats: it must not need to.
 
-use martlet_core::model::{ChannelName, Gap, Position, Publication};
+use martlet_core::model::{ChannelName, Gap, Offset, Position, Publication, UnixMillis};
 use martlet_core::session::{Start, Subscribed};
 
 use crate::record::{Checked, Record, Violation, hold};
+
+/// As long as a channel has fewer publications than this, its namespace `keep` has them all.
+const ALL_KEPT: u64 = 1_000;
 
 /// Where a subscription is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,11 +71,34 @@ impl Follower {
                 Stage::On
             }
             Start::After(seen) => Stage::Missing(seen),
+            Start::Since(time) if !recovered => {
+                self.check_since(time, position, head, record)?;
+                Stage::On
+            }
             _ if recovered => return Err(self.broken("recovered without a position")),
             _ => Stage::On,
         };
         self.place = Some(position);
         Ok(())
+    }
+
+    /// Where nothing has left the history, a reader that asked for a time begins with the first
+    /// publication of that time or later.
+    fn check_since(
+        &self,
+        time: UnixMillis,
+        begin: Position,
+        head: Offset,
+        record: &Record,
+    ) -> Checked {
+        if self.channel.namespace() != Some("keep") || head >= ALL_KEPT {
+            return Ok(());
+        }
+        let at = |offset| record.at(&self.channel, Position { offset, ..begin });
+        let early = at(begin.offset).is_some_and(|last| last.time >= time);
+        let next = at(begin.offset + 1).filter(|next| next.position.offset <= head);
+        let late = next.is_some_and(|next| next.time < time);
+        hold(!early && !late, || format!("{}: began at {begin:?} since {time:?}", self.channel))
     }
 
     /// A publication came.

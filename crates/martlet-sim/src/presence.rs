@@ -101,10 +101,8 @@ impl Attendance {
 
     /// Who is in a channel.
     pub fn members(&self, channel: &ChannelName) -> Vec<ClientId> {
-        let here = self
-            .stays
-            .iter()
-            .filter(|((name, _), stay)| name == channel && stay.current.is_some());
+        let here =
+            self.stays.iter().filter(|((name, _), stay)| name == channel && stay.current.is_some());
         here.map(|((_, client), _)| *client).collect()
     }
 }

@@ -68,8 +68,8 @@ pub enum Deed {
     Follow(usize, ChannelName),
     /// A client follows a channel no more.
     Unfollow(usize, ChannelName),
-    /// A client reads a page.
-    History(usize, ChannelName),
+    /// A client reads so many pages.
+    History(usize, ChannelName, usize),
     /// A client asks who is there.
     Presence(usize, ChannelName),
     /// A client pings.

@@ -3,8 +3,8 @@
 use super::*;
 use crate::client::{Line, Wish};
 use crate::link::End;
-use crate::wire::Door;
 use crate::reader::Reader;
+use crate::wire::Door;
 use martlet_core::model::{Access, ChannelName, ClientId, SessionKey};
 use martlet_core::presence::Holder;
 use martlet_core::session::Opening;

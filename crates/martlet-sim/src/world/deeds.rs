@@ -41,7 +41,11 @@ impl World {
         let channel = self.dice.pick(&self.options.channels)?.clone();
         let (client, node) =
             (self.dice.below(self.clients.len()), self.dice.below(self.nodes.len()));
-        let burst = if self.dice.chance(150) { self.dice.between(5, 60) } else { 1 };
+        let burst = match self.dice.below(1_000) {
+            0..5 => self.dice.between(200, 600),
+            5..150 => self.dice.between(5, 60),
+            _ => 1,
+        };
         if self.dice.chance(self.options.troubles.nonsense) {
             return Some(Deed::Nonsense(client));
         }
@@ -50,7 +54,7 @@ impl World {
             30..50 => Deed::Publish(client, channel, burst.min(8)),
             50..75 => Deed::Follow(client, channel),
             75..82 => Deed::Unfollow(client, channel),
-            82..87 => Deed::History(client, channel),
+            82..87 => Deed::History(client, channel, burst.min(30)),
             87..91 => Deed::Presence(client, channel),
             91..94 => Deed::Ping(client),
             94..97 => Deed::Refresh(client),
@@ -71,11 +75,8 @@ impl World {
                 self.clients[client].follow(&channel, start);
             }
             Deed::Unfollow(client, channel) => self.clients[client].unfollow(&channel),
-            Deed::History(client, channel) => {
-                let start = self.dice.chance(500).then(|| self.draw_start(&channel));
-                let start = start.filter(|start| *start != Start::Now);
-                let (limit, reverse) = (self.dice.below(40), self.dice.chance(500));
-                self.ask(client, Command::History(History { channel, start, limit, reverse }));
+            Deed::History(client, channel, count) => {
+                (0..count).for_each(|_| self.read_history(client, &channel));
             }
             Deed::Presence(client, channel) => self.ask(client, Command::Presence(channel)),
             Deed::Ping(client) => self.ask(client, Command::Ping),
@@ -93,6 +94,14 @@ impl World {
         if let Some(token) = self.token(client) {
             self.ask(client, Command::Refresh(Refresh { channel: None, token }));
         }
+    }
+
+    fn read_history(&mut self, client: usize, channel: &ChannelName) {
+        let start = self.dice.chance(500).then(|| self.draw_start(channel));
+        let start = start.filter(|start| *start != Start::Now);
+        let (limit, reverse) = (self.dice.below(40), self.dice.chance(500));
+        let history = History { channel: channel.clone(), start, limit, reverse };
+        self.ask(client, Command::History(history));
     }
 
     fn ask(&mut self, client: usize, command: Command) {

@@ -20,10 +20,13 @@ const CONVERGES_IN: usize = 30;
 /// The longest frame that the world's data makes.
 const FRAME_BYTES: usize = 4_096;
 
-/// The longest answer: a page of history.
-const ANSWER_BYTES: usize = 300 * 1024;
+/// The longest answer: a page of history of 40 publications.
+const ANSWER_BYTES: usize = 40 * FRAME_BYTES;
 
-/// What the pages of one log may hold, and the most wires of one channel.
+/// The most wires of one channel.
+const WIRES: usize = 6;
+
+/// What the pages of one log may hold.
 const PAGES_BYTES: usize = 4 * (128 * 1024 + FRAME_BYTES);
 
 impl World {
@@ -206,12 +209,16 @@ impl World {
             }
             let worker = &self.nodes[link.place.node].workers[usize::from(link.place.worker.0)];
             let (owed, limit) = (worker.owed_bytes(*id), self.options.rules.limits.owed_bytes);
-            hold(owed <= 2 * limit + ANSWER_BYTES, || format!("{id:?} is owed {owed} bytes"))?;
+            hold(owed <= limit + ANSWER_BYTES, || format!("{id:?} is owed {owed} bytes"))?;
         }
         let limits = &self.options.rules.limits;
         for worker in self.nodes.iter().flat_map(|node| &node.workers) {
-            let logs = worker.lane().channels() * 4;
+            let longest = worker.lane().longest_log();
+            hold(longest <= limits.log_bytes + FRAME_BYTES, || {
+                format!("a log holds {longest} bytes")
+            })?;
             let held = worker.lane().log_bytes();
+            let logs = worker.lane().channels() * WIRES;
             hold(held <= logs * (limits.log_bytes + FRAME_BYTES + PAGES_BYTES), || {
                 format!("the logs of a lane hold {held} bytes")
             })?;
