@@ -23,6 +23,7 @@ mod process;
 mod publish;
 mod report;
 mod rounds;
+mod serving;
 mod target;
 
 /// How many clients are on their way in at once, where that is not what is measured.

@@ -15,6 +15,9 @@ use super::target::Door;
 /// How every publication begins. What begins otherwise is decoded.
 const PUBLICATION: &[u8] = br#"{"publication":"#;
 
+/// What others in the channel do; nothing comes of it here.
+const OTHERS: [&[u8]; 2] = [br#"{"join":"#, br#"{"leave":"#];
+
 /// The longest answer to the handshake.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
 
@@ -166,6 +169,7 @@ impl Connection {
             (Some(place), Stage::Open) if frame.payload.starts_with(PUBLICATION) => {
                 board.deliver(place, frame.payload, now);
             }
+            _ if OTHERS.iter().any(|event| frame.payload.starts_with(event)) => {}
             _ if outcome.is_ok() => outcome = self.take_frame(board, frame),
             _ => {}
         });

@@ -112,7 +112,7 @@ impl Arguments {
             batch: batch as usize,
             channels: self.channels as usize,
             payload: self.payload as usize,
-            key: self.api_key.clone(),
+            key: target.door.key.clone().or_else(|| self.api_key.clone()),
         };
         let mut callers = Callers::connect(&target.door, requests, self.connections as usize)?;
         callers.run(Duration::from_millis(500))?;

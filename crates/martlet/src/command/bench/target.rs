@@ -11,6 +11,7 @@ use serde_json::json;
 use super::interrupt;
 use super::machine::Cores;
 use super::process::Process;
+use super::serving::Serving;
 use crate::failure::Failure;
 
 /// Which server.
@@ -52,6 +53,8 @@ pub struct Door {
     host: String,
     token: Option<String>,
     prefix: String,
+    /// The key of its API, if it was started for the run.
+    pub key: Option<String>,
 }
 
 impl Door {
@@ -145,31 +148,18 @@ pub fn targets(arguments: &TargetArguments, bare: bool) -> Result<Vec<Target>, F
     let workers = cores.as_ref().map_or(0, |cores| cores.count);
     let mut targets = vec![match &arguments.url {
         Some(url) => arguments.named(url)?,
-        None => arguments.start("martlet", serving(workers, &arguments.set))?,
+        None => {
+            let serving = Serving::new(workers, &arguments.set)?;
+            arguments.start("martlet", serving.arguments, Some(serving.key))?
+        }
     }];
     if bare {
-        targets.push(arguments.start("bare", vec!["bench".into(), "bare".into()])?);
+        targets.push(arguments.start("bare", vec!["bench".into(), "bare".into()], None)?);
     }
     if let Some(cores) = &cores {
         cores.generate().map_err(unplaced)?;
     }
     Ok(targets)
-}
-
-/// The arguments of a server whose limits one client with many publications does not meet.
-fn serving(workers: u32, set: &[String]) -> Vec<String> {
-    let mut arguments: Vec<String> = ["serve", "--listen", "127.0.0.1:0"].map(Into::into).into();
-    let limits = [
-        format!("server.workers={workers}"),
-        "limits.commands_per_second=1000000".into(),
-        "limits.commands_burst=1000000".into(),
-        "log.format=text".into(),
-        "log.level=info".into(),
-    ];
-    for key in limits.iter().chain(set) {
-        arguments.extend(["--set".into(), key.clone()]);
-    }
-    arguments
 }
 
 impl TargetArguments {
@@ -183,25 +173,30 @@ impl TargetArguments {
             }
             known => known,
         };
-        let door = self.door(host)?;
+        let door = self.door(host, None)?;
         Ok(Target { name: "martlet", door, process, child: None })
     }
 
-    fn door(&self, host: String) -> Result<Door, Failure> {
+    fn door(&self, host: String, key: Option<String>) -> Result<Door, Failure> {
         let unknown = |why: String| Failure::failed(format!("{host} cannot be found: {why}"));
         let mut addresses = host.to_socket_addrs().map_err(|error| unknown(error.to_string()))?;
         let address = addresses.next().ok_or_else(|| unknown("it has no address".into()))?;
         let (token, prefix) = (self.token.clone(), self.prefix.clone());
-        Ok(Door { address, host, token, prefix })
+        Ok(Door { address, host, token, prefix, key })
     }
 
     /// Starts this program once more, and waits until it says where it listens.
-    fn start(&self, name: &'static str, arguments: Vec<String>) -> Result<Target, Failure> {
+    fn start(
+        &self,
+        name: &'static str,
+        arguments: Vec<String>,
+        key: Option<String>,
+    ) -> Result<Target, Failure> {
         let unstarted = |why: &str| Failure::failed(format!("cannot start {name}: {why}"));
         let mut child = spawn(arguments).map_err(|error| unstarted(&error.to_string()))?;
         let process = Some(Process { pid: child.id() });
         let found = listening(&mut child).map_err(|said| unstarted(&said));
-        match found.and_then(|host| self.door(host)) {
+        match found.and_then(|host| self.door(host, key)) {
             Ok(door) => Ok(Target { name, door, process, child: Some(child) }),
             Err(failure) => {
                 // It may have ended by itself.

@@ -8,7 +8,7 @@ fn reads_its_own_process() {
     let counted = (0..1_000_000_000_u64).any(|_| own.cpu().unwrap() > before);
     assert!(counted);
     assert!(own.resident().unwrap() > 100_000);
-    assert!(own_cpu() > Duration::ZERO);
+    assert!((0..1_000_000_000_u64).any(|_| own_cpu() > Duration::ZERO));
     assert!(KernelMemory::now().unwrap().slab > 0);
 }
 

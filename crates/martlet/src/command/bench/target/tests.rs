@@ -24,6 +24,7 @@ fn a_client_says_what_it_follows() {
         host: "h:1".into(),
         token: Some("t".into()),
         prefix: "p-".into(),
+        key: None,
     };
     let connect: serde_json::Value = serde_json::from_slice(&door.connect(Some(7))).unwrap();
     assert_eq!(connect["connect"]["token"], "t");
