@@ -9,6 +9,7 @@ use martlet_client::{ChannelName, Cursor, Gap, GapReason, Position, Start};
 use martlet_core::session::{Answer, Command, Connect, Event, Numbered, Subscribe};
 use martlet_protocol::native::{json, proto};
 use serde_json::Value;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::node::soon;
 use crate::route::Route;
@@ -209,6 +210,15 @@ impl Link {
         });
         moved.collect()
     }
+}
+
+/// A connection whose kernel takes in little for it, so that who does not read is seen to.
+async fn connected(address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(32 * 1024).unwrap();
+    let stream = socket.connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
 }
 
 async fn dial(

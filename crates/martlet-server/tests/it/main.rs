@@ -9,7 +9,13 @@ mod link;
 mod node;
 mod openapi;
 mod route;
+mod talk;
 
+mod identity;
+mod living;
+mod presence;
 mod publishing;
 mod recovering;
+mod resuming;
+mod slow;
 mod stopping;

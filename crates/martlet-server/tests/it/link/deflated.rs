@@ -20,7 +20,7 @@ pub struct Socket {
 
 impl Socket {
     pub async fn open(address: SocketAddr, frame: Vec<u8>) -> Self {
-        let mut socket = TcpStream::connect(address).await.unwrap();
+        let mut socket = super::connected(address).await;
         let request = format!(
             "GET /v1/ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\n\
              Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\

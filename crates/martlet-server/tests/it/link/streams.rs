@@ -92,7 +92,7 @@ impl Chunks {
             "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{id}Content-Length: {}\r\n\r\n",
             body.len()
         );
-        let mut socket = TcpStream::connect(address).await.unwrap();
+        let mut socket = super::connected(address).await;
         socket.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
         let mut chunks = Self { socket, bytes: Vec::new() };
         let head = chunks.head().await;
@@ -157,7 +157,7 @@ impl Body {
         last_event_id: Option<String>,
         body: Option<Vec<u8>>,
     ) -> Result<Self, TurnedAway> {
-        let socket = TcpStream::connect(address).await.unwrap();
+        let socket = super::connected(address).await;
         let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
             .initial_stream_window_size(65_535)
             .initial_connection_window_size(65_535)

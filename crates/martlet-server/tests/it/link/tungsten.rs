@@ -23,7 +23,7 @@ impl Socket {
         let mut request = format!("ws://{address}/v1/ws").into_client_request().unwrap();
         let headers = request.headers_mut();
         headers.insert("sec-websocket-protocol", protocol.parse().unwrap());
-        let socket = TcpStream::connect(address).await.unwrap();
+        let socket = super::connected(address).await;
         let (mut socket, response) =
             tokio_tungstenite::client_async(request, socket).await.unwrap();
         assert_eq!(response.headers()["sec-websocket-protocol"], protocol);
