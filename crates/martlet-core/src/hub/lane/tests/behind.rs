@@ -87,6 +87,25 @@ fn a_reader_that_is_ahead_is_not_set_back_by_a_jump() {
     assert_eq!(bench.heard(ahead), frames("a", 9..=9));
 }
 
+#[test]
+fn a_reader_that_is_ahead_has_not_fallen_behind_when_the_log_lets_go_of_what_it_has() {
+    let mut bench = Bench::new(2, 10_000);
+    bench.publish("a");
+    (0..6).for_each(|_| bench.append("a"));
+    let slow = bench.listener(TEXT, "a");
+    let ahead = bench.reader(TEXT);
+    bench.follow_after(ahead, "a", at(6));
+    bench.finish();
+    bench.heard(ahead);
+    (0..5).for_each(|_| bench.deliver("a"));
+    bench.finish();
+    assert!(bench.heard(slow).contains("lagged"), "the log is too short for this test's sake");
+    assert_eq!(bench.heard(ahead), "");
+    bench.deliver("a");
+    bench.finish();
+    assert_eq!(bench.heard(ahead), frames("a", 7..=7));
+}
+
 /// A reader that has `a1` and then takes nothing while `count` more are published.
 fn lagging(bench: &mut Bench, count: usize) -> ReaderKey {
     let reader = bench.listener(TEXT, "a");

@@ -117,6 +117,15 @@ fn a_reader_that_does_not_read_is_owed_so_much_and_no_more() {
 }
 
 #[test]
+fn nobody_is_too_slow_for_one_long_frame() {
+    let mut bench = Bench::new(100, 10_000);
+    let reader = bench.reader(TEXT);
+    let long = Bytes::from(vec![b'x'; 20_000]);
+    assert_eq!(bench.lane.push(reader, long.clone()), Ok(()));
+    assert_eq!(bench.lane.push(reader, long), Err(Overfull));
+}
+
+#[test]
 fn an_empty_frame_is_none() {
     let mut bench = Bench::new(100, 10_000);
     let reader = bench.reader(TEXT);

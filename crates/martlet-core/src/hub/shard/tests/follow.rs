@@ -2,7 +2,7 @@
 
 use super::world::*;
 use super::*;
-use crate::model::{Epoch, GapReason, UnixMillis};
+use crate::model::{Data, Draft, Epoch, GapReason, UnixMillis};
 
 fn filled(channel: &str, count: usize) -> World {
     let mut world = World::new();
@@ -256,4 +256,31 @@ fn a_page_for_readers_behind_is_read_as_it_is() {
     world.run();
     let Some(Reply::Loaded(page)) = world.replies.remove(&ticket) else { panic!("no page") };
     assert_eq!((page.before, page.publications.len(), page.extent.head.offset), (2, 2, 5));
+}
+
+#[test]
+fn a_page_fits_an_answer_and_says_that_there_is_more() {
+    let mut world = World::new();
+    let long = Data::Json(vec![b'1'; 100 * 1024].into());
+    for _ in 0..5 {
+        world.ask(1, Request::Publish(Draft { data: long.clone(), ..draft("a") }));
+        world.run();
+    }
+    let mut read = |start, reverse| {
+        let channel = name("a");
+        let ticket = world.ask(1, Request::Read { channel, start, limit: 50, reverse });
+        world.run();
+        let Reply::History(page) = world.replies[&ticket].clone() else { panic!("refused") };
+        let offset = |publication: &Arc<Publication>| publication.position.offset;
+        (page.publications.iter().map(offset).collect::<Vec<_>>(), page.more, page.head.epoch)
+    };
+    let (first, more, epoch) = read(None, false);
+    assert_eq!((first, more), (vec![1, 2], true));
+    let mut read = |after, reverse| {
+        let (offsets, more, _) =
+            read(Some(Start::After(Position { epoch, offset: after })), reverse);
+        (offsets, more)
+    };
+    assert_eq!([read(2, false), read(4, false)], [(vec![3, 4], true), (vec![5], false)]);
+    assert_eq!([read(6, true), read(2, true)], [(vec![5, 4], true), (vec![1], false)]);
 }
