@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::service::Service;
-use martlet_core::model::{Code, Limits, Refusal};
+use martlet_core::model::{Code, Limits, Namespaces, Refusal};
 use martlet_transport::body::pipe;
 use martlet_transport::cors::Cors;
 use martlet_transport::front::{self, Doors, FrontOptions, Held, Peer, refuse, take_over};
@@ -53,6 +53,8 @@ pub struct Site {
     pub keys: ApiKeys,
     /// The limits.
     pub limits: Limits,
+    /// Which channels there may be.
+    pub namespaces: Namespaces,
     /// Which pages may connect, and what they are told.
     pub cors: Cors,
     /// Encryption.
@@ -74,6 +76,7 @@ impl Site {
             mailboxes,
             keys: settings.keys.clone(),
             limits: settings.limits.clone(),
+            namespaces: settings.namespaces.clone(),
             cors: Cors { origins: settings.origins.clone(), credentials: false },
             tls,
             ready,

@@ -38,7 +38,10 @@ struct Count {
 /// `POST /v1/subscribe`
 pub async fn subscribe(State(site): State<Arc<Site>>, headers: HeaderMap, body: Bytes) -> Outcome {
     let about = read(&site, &headers, &body)?;
-    control(&site, Control::Subscribe(about.whom()?, about.channel()?)).await
+    let (whom, channel) = (about.whom()?, about.channel()?);
+    let known = site.namespaces.of(&channel);
+    known.map_err(|error| Refusal::because(Code::NamespaceUnknown, error.to_string()))?;
+    control(&site, Control::Subscribe(whom, channel)).await
 }
 
 /// `POST /v1/unsubscribe`

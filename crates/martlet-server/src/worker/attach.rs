@@ -7,6 +7,7 @@ use martlet_core::session::{Command, Connect, Numbered, Opening, Session};
 use martlet_protocol::native::{json, proto};
 use martlet_transport::outlet::Outlet;
 
+use super::control::{RETURN_SPREAD_MS, shutdown};
 use super::sessions::Entry;
 use super::*;
 use crate::wire::{Grammar, WireKind};
@@ -58,7 +59,14 @@ impl Worker {
             }
             let session = self.new_session(now, kind);
             state.counters.opened += 1;
-            state.sessions.insert(session, reader, Attachment { outlet, kind, opening })
+            let attachment = Attachment { outlet, kind, opening };
+            let index = state.sessions.insert(session, reader, attachment);
+            if self.stopping.get()
+                && let Some(entry) = state.sessions.touch(index)
+            {
+                entry.session.close(shutdown(RETURN_SPREAD_MS));
+            }
+            index
         })
     }
 

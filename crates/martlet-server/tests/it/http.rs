@@ -28,12 +28,19 @@ pub struct Answer {
 }
 
 /// A request's parts.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Ask<'a> {
     pub method: Method,
     pub path: &'a str,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Ask<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let body = String::from_utf8_lossy(&self.body[..self.body.len().min(200)]);
+        write!(f, "{} {} {:?} {body:?}", self.method, self.path, self.headers)
+    }
 }
 
 impl<'a> Ask<'a> {

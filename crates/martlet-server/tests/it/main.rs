@@ -11,6 +11,7 @@ mod openapi;
 mod route;
 mod talk;
 
+mod api;
 mod identity;
 mod living;
 mod presence;
