@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::service::Service;
@@ -286,12 +286,22 @@ async fn ask(site: &Site, router: Router, request: Request<Incoming>) -> Respons
     let (parts, body) = request.into_parts();
     let body = match collect(body, site.body_bytes()).await {
         Ok(body) => Body::from(body),
-        Err(refusal) => return api::refused(&refusal),
+        Err(refusal) => return unread(parts.version, &refusal),
     };
     match router.oneshot(Request::from_parts(parts, body)).await {
         Ok(response) => response,
         Err(never) => match never {},
     }
+}
+
+/// Refuses a request whose body was not read: on HTTP/1 nothing can follow it.
+fn unread(version: Version, refusal: &Refusal) -> Response<Body> {
+    let mut response = api::refused(refusal);
+    if version < Version::HTTP_2 {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    response
 }
 
 /// Reads a body of at most `limit` bytes, from a client that does not take for ever.
@@ -355,7 +365,7 @@ async fn stream(
 ) -> Response<Body> {
     let body = match collect(request.into_body(), site.limits.frame_bytes).await {
         Ok(body) => body,
-        Err(refusal) => return api::refused(&refusal),
+        Err(refusal) => return unread(head.version, &refusal),
     };
     let asked = match sse::read(head, &body, &worker) {
         Ok(asked) => asked,
