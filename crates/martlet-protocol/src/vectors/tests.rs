@@ -346,8 +346,7 @@ fn every_code_is_in_a_transcript() {
         for step in steps(&file) {
             let Action::Server(_, event) = step.action else { continue };
             match (JSON.told)(event.as_bytes()).unwrap().remove(0).event {
-                Event::Refused { refusal, .. }
-                | Event::Unsubscribed { why: Some(refusal), .. } => {
+                Event::Refused { refusal, .. } | Event::Unsubscribed { why: Some(refusal), .. } => {
                     _ = found.insert(refusal.code);
                 }
                 Event::Closing(close) => _ = found.insert(close.code),
