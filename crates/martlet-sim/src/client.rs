@@ -143,6 +143,11 @@ impl Client {
         if self.wishes.is_empty() { None } else { Some(self.wishes.remove(0)) }
     }
 
+    /// Whether it was told why its connection ends.
+    pub fn was_told(&self) -> bool {
+        self.advice.is_some()
+    }
+
     /// How many answers it waits for.
     pub fn waiting(&self) -> usize {
         self.asked.len()

@@ -44,6 +44,8 @@ pub struct Link {
     pub disturbed_at: Option<Instant>,
     /// When it last took bytes.
     pub taken_at: Instant,
+    /// Whether the server ended it, and there was room to say why.
+    pub ended: bool,
     /// Whether the server's end is closed.
     pub server_gone: bool,
     /// Whether the client's end is closed.
@@ -70,6 +72,7 @@ impl Link {
             pace: None,
             disturbed_at: None,
             taken_at: now,
+            ended: false,
             server_gone: false,
             client_gone: false,
             capacity,
@@ -117,6 +120,7 @@ impl Link {
     /// The server ends it, after what is on its way. Gives when the client sees that.
     pub fn end_down(&mut self, now: Instant, dice: &mut Dice) -> Instant {
         self.server_gone = true;
+        self.ended = !self.full;
         let at = now.after(dice.short_of(self.delay)).max(self.last_down);
         self.last_down = at;
         self.down.push_back((at, None));

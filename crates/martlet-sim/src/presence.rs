@@ -87,8 +87,10 @@ impl Attendance {
             |at: Option<Instant>, span: Duration| at.is_some_and(|at| now < at.after(span));
         let left = recent(stay.left_at, grace + SLACK);
         if came {
+            // News of a client that was lost at once may come when it is lost already.
+            let late = recent(stay.lost_at, SLACK);
             let short = recent(stay.lost_at, grace.saturating_sub(SLACK));
-            return hold(left || !short, || {
+            return hold(left || late || !short, || {
                 format!("{channel}: {client} is told to have come, and had not left: {stay:?}")
             });
         }

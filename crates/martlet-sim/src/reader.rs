@@ -34,6 +34,8 @@ pub struct Reader {
     last_id: Option<String>,
     /// Whether the stream has said where it begins.
     begun: bool,
+    /// Whether the stream has said that it ends.
+    closed: bool,
     arrived: Vec<u8>,
     heard_at: Instant,
     silence_max: Duration,
@@ -68,6 +70,7 @@ impl Reader {
             received: 0,
             last_id: None,
             begun: false,
+            closed: false,
             arrived: Vec::new(),
             heard_at: start,
             silence_max,
@@ -99,7 +102,7 @@ impl Reader {
     pub fn handle_open(&mut self, now: Instant, connection: ConnectionId) {
         self.line = Line::Open(connection);
         self.heard_at = now;
-        self.begun = false;
+        (self.begun, self.closed) = (false, false);
         self.arrived.clear();
     }
 
@@ -109,6 +112,11 @@ impl Reader {
             let wait = self.retry.mul_f64(0.5 + self.dice.below(100) as f64 / 100.0);
             self.line = Line::Idle(now.after(wait));
         }
+    }
+
+    /// Whether it was told why its stream ends; one that never began was answered otherwise.
+    pub fn was_told(&self) -> bool {
+        self.closed || !self.begun
     }
 
     /// It leaves for good. Gives the connection that it drops.
@@ -155,6 +163,7 @@ impl Reader {
     }
 
     fn handle_event(&mut self, fields: &Fields<'_>, record: &Record) -> Checked {
+        hold(!self.closed, || "something after close".into())?;
         let cursor = fields.id.map(Cursor::parse).transpose();
         let cursor = cursor.map_err(|error| Violation(error.to_string()))?;
         match (fields.event, fields.data, &cursor) {
@@ -171,7 +180,7 @@ impl Reader {
                 let place = self.places.get(&channel).map(|place| place.offset);
                 hold(place == Some(offset), || format!("lagged at {offset}"))?;
             }
-            (Some("close"), Some(_), None) => {}
+            (Some("close"), Some(_), None) => self.closed = true,
             (_, Some(data), Some(cursor)) => self.take_publication(data, cursor, record)?,
             _ => return Err(Violation("an event without id".into())),
         }

@@ -1,6 +1,6 @@
 //! What a client makes of what it is told.
 
-use martlet_core::model::{Code, Publication, Refusal};
+use martlet_core::model::{Appended, Code, Publication, Refusal};
 use martlet_core::session::{Answer, Connected, Event, HistoryPage};
 
 use super::*;
@@ -25,18 +25,42 @@ impl Client {
             read.map_err(|error| Violation(format!("a frame of the server: {error}")))?;
             hold(!answers.is_empty(), || "a frame of the server has nothing known in it".into())?;
             for answer in answers {
-                self.handle_answer(now, answer, record)?;
+                self.handle_answer(answer, record)?;
             }
         }
         Ok(())
     }
 
-    fn handle_answer(&mut self, now: Instant, answer: Answer, record: &Record) -> Checked {
+    fn handle_answer(&mut self, answer: Answer, record: &Record) -> Checked {
         hold(self.advice.is_none(), || format!("{:?} after close", answer.event))?;
         self.answers += 1;
         let asked = self.take_asked(&answer)?;
         match answer.event {
-            Event::Connected(connected) => self.let_in(*connected),
+            Event::Connected(connected) => return self.let_in(*connected),
+            Event::Grant { grant, .. } => self.grant = Some(grant),
+            Event::Ping => self.send(0, Command::Pong),
+            Event::Closing(close) => self.advice = Some(close),
+            Event::Refused { channel, refusal } => {
+                if matches!(refusal.code, Code::GrantInvalid | Code::GrantExpired) {
+                    self.start_afresh();
+                }
+                if let (Some(_), Some(channel)) = (asked, channel) {
+                    self.handle_not_followed(&channel, &refusal);
+                }
+            }
+            Event::Published { channel, appended } => {
+                return check_receipt(&channel, &appended, record);
+            }
+            Event::History(page) => return check_history(&page, record),
+            Event::Presence { .. } | Event::Pong { .. } | Event::Refreshed { .. } => {}
+            event => return self.handle_followed(event, asked, record),
+        }
+        Ok(())
+    }
+
+    /// Something is told of a channel that it follows.
+    fn handle_followed(&mut self, event: Event, asked: Option<Start>, record: &Record) -> Checked {
+        match event {
             Event::Subscribed(subscribed) => {
                 match asked {
                     Some(start) => self.wanted_in(&subscribed.channel)?.stage = Stage::Asked(start),
@@ -45,18 +69,11 @@ impl Client {
                 self.wanted_in(&subscribed.channel)?.handle_subscribed(&subscribed, record)
             }
             Event::Unsubscribed { channel, why } => {
-                let follower = self.wanted_in(&channel)?;
-                follower.handle_unsubscribed()?;
+                self.wanted_in(&channel)?.handle_unsubscribed()?;
                 if why.is_none() {
                     self.wants.remove(&channel);
                 }
                 Ok(())
-            }
-            Event::Published { channel, appended } => {
-                let known = record.at(&channel, appended.position);
-                hold(known.is_some_and(|known| known.id == appended.id), || {
-                    format!("{channel}: acknowledged {appended:?}, the store has {known:?}")
-                })
             }
             Event::Publication(publication) => {
                 self.wanted_in(&publication.channel)?.handle_publication(&publication, record)
@@ -68,31 +85,8 @@ impl Client {
             Event::Join { channel, .. } | Event::Leave { channel, .. } => {
                 self.wanted_in(&channel)?.handle_moved()
             }
-            Event::History(page) => check_history(&page, record),
-            Event::Ping => {
-                self.send(0, Command::Pong);
-                Ok(())
-            }
-            Event::Grant { grant, .. } => {
-                self.grant = Some(grant);
-                Ok(())
-            }
-            Event::Refused { channel, refusal } => {
-                if matches!(refusal.code, Code::GrantInvalid | Code::GrantExpired) {
-                    self.start_afresh();
-                }
-                if let (Some(_), Some(channel)) = (asked, channel) {
-                    self.handle_not_followed(&channel, &refusal);
-                }
-                Ok(())
-            }
-            Event::Closing(close) => {
-                self.advice = Some(close);
-                Ok(())
-            }
-            Event::Presence { .. } | Event::Pong { .. } | Event::Refreshed { .. } => Ok(()),
+            event => Err(Violation(format!("told out of place: {event:?}"))),
         }
-        .inspect(|()| self.heard_at = now)
     }
 
     /// A subscription was refused. What may yet succeed is asked for again; so is one that the
@@ -179,6 +173,14 @@ impl Client {
         let unwanted = || Violation(format!("{channel}: told of a channel that is not followed"));
         self.wants.get_mut(channel).ok_or_else(unwanted)
     }
+}
+
+/// What is acknowledged, the store has.
+fn check_receipt(channel: &ChannelName, appended: &Appended, record: &Record) -> Checked {
+    let known = record.at(channel, appended.position);
+    hold(known.is_some_and(|known| known.id == appended.id), || {
+        format!("{channel}: acknowledged {appended:?}, the store has {known:?}")
+    })
 }
 
 /// A page is a piece of the record, without holes.

@@ -186,6 +186,14 @@ impl World {
         heard.map_err(|Violation(why)| Violation(format!("{end:?}: {why}")))
     }
 
+    /// Whether the client's end was told why its connection ends.
+    pub(super) fn was_told(&self, end: End) -> bool {
+        match end {
+            End::Client(client) => self.clients[client].was_told(),
+            End::Reader(reader) => self.readers[reader].was_told(),
+        }
+    }
+
     /// The client's end learns that its connection is gone.
     pub(super) fn lost(&mut self, end: End, connection: ConnectionId) -> Checked {
         let line = match end {

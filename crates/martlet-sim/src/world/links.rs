@@ -76,11 +76,19 @@ impl World {
                 self.follow_wishes(end)
             }
             None => {
-                if let Some(link) = self.links.get_mut(&connection) {
+                let link = self.links.get_mut(&connection);
+                let ended = link.is_some_and(|link| {
                     link.client_gone = true;
-                }
+                    link.ended && !link.cut
+                });
                 self.forget_link(connection);
-                if gone { Ok(()) } else { self.lost(end, connection) }
+                if gone {
+                    return Ok(());
+                }
+                hold(!ended || self.was_told(end), || {
+                    format!("{end:?}: {connection:?} was ended without a word")
+                })?;
+                self.lost(end, connection)
             }
         }
     }
