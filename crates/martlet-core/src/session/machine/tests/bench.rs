@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::model::{
-    Access, Appended, Data, Draft, Epoch, Gap, GapReason, Offset, Position, PublicationId, UserId,
+    Access, Appended, Data, Draft, Epoch, Gap, GapReason, Lagging, Offset, Position, PublicationId,
+    UserId,
 };
 use crate::session::{History, HistoryPage, Refresh, Reply, Start};
 
@@ -21,7 +22,8 @@ pub struct Bench {
 }
 
 /// `open` channels are for anyone and have members, `user:` ones are for users, `mine:` ones for
-/// those with a permission, `backend:` ones for nobody; others have no namespace.
+/// those with a permission, `backend:` ones for nobody; `strict:` ones close who lags, `patient:`
+/// ones would if they kept nothing; others have no namespace.
 pub fn rules() -> Rules {
     let with = |access: Access| Namespace {
         subscribe: access,
@@ -35,7 +37,8 @@ pub fn rules() -> Rules {
         ("user", with(Access::Users)),
         ("mine", with(Access::Granted)),
         ("backend", with(Access::Backend)),
-        ("strict", Namespace { lagging: crate::model::Lagging::Close, ..kept(0) }),
+        ("strict", strict(0)),
+        ("patient", strict(10)),
     ];
     let named = named.into_iter().map(|(prefix, n)| (prefix.into(), n)).collect();
     let namespaces = Namespaces { default: Some(Namespace::open()), named, unnamed: None };
@@ -58,8 +61,9 @@ pub fn rules() -> Rules {
     }
 }
 
-fn kept(history_size: usize) -> Namespace {
-    Namespace { history_size, ..Namespace::open() }
+/// Options that rather close a client than let it miss something.
+fn strict(history_size: usize) -> Namespace {
+    Namespace { history_size, lagging: Lagging::Close, ..Namespace::open() }
 }
 
 pub fn opening() -> Opening {

@@ -139,4 +139,8 @@ fn a_namespace_may_rather_close_those_it_cannot_catch_up() {
     bench.follow("strict:a");
     bench.session.handle_lagged(name("strict:a"), 3, 9);
     assert_eq!(bench.words().last().unwrap(), "close lagged");
+    let mut bench = Bench::connected();
+    bench.follow("patient:a");
+    bench.session.handle_lagged(name("patient:a"), 3, 9);
+    assert_eq!(bench.words(), ["0 lagged patient:a 3 9"], "this one can be caught up");
 }

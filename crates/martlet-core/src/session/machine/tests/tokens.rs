@@ -92,6 +92,8 @@ fn a_subscription_ends_with_the_token_for_its_channel() {
     let sent_at = bench.now.instant;
     let expected = ["end mine:a", "unfollow mine:a", "0 unsubscribed mine:a token_expired"];
     assert_eq!(bench.timeout(sent_at), expected, "the other is open to anyone");
+    let next = bench.session.poll_timeout(bench.now, sent_at);
+    assert!(next > Some(bench.now.instant), "what has expired does so once");
     assert!(!bench.session.ended());
     assert_eq!(bench.subscribe(3, &["mine:a"]), ["3 subscribe_denied mine:a"]);
 }
