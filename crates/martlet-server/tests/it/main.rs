@@ -22,3 +22,4 @@ mod resuming;
 mod rules;
 mod slow;
 mod stopping;
+mod tls;

@@ -49,7 +49,7 @@ impl Route {
     }
 
     /// Those of some channels that this way follows at once.
-    pub fn of<'a>(self, channels: &'a [String]) -> &'a [String] {
+    pub fn of(self, channels: &[String]) -> &[String] {
         if self == Self::PlainOne { &channels[..1] } else { channels }
     }
 }

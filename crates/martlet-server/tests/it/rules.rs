@@ -213,3 +213,17 @@ async fn http_1_0_gets_a_stream_that_ends_with_the_connection() {
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(body.starts_with("retry: "), "no chunk sizes: {body:?}");
 }
+
+#[tokio::test]
+async fn in_development_a_foreign_name_for_this_machine_is_refused() {
+    let node = TestNode::open(|_| {});
+    for path in ["/v1/sse?channel=a", "/v1/ws", "/v1/channels", "/"] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: pointed.example\r\n\r\n");
+        let answer = exchange(node.address, &request, |text| text.ends_with('}')).await;
+        let refused = answer.starts_with("HTTP/1.1 403 ") || path == "/v1/ws";
+        assert!(refused && !answer.contains("text/event-stream"), "{path}: {answer}");
+    }
+    let named = handshake(node.address, "").replace(&node.address.to_string(), "pointed.example");
+    let answer = exchange(node.address, &named, |text| text.ends_with('}')).await;
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+}
