@@ -192,12 +192,12 @@ impl Worker {
 
     fn take_letter(self: &Rc<Self>, state: &mut State, now: Now, letter: Mail) {
         match letter {
-            Mail::Request(to, request) => self.ask_shard(state, now, to, request),
+            Mail::Request(to, request) => state.shard.handle_request(now, to, request),
             Mail::Reply(ticket, reply) => self.take_reply(state, now, ticket, reply),
             Mail::Deliver(delivery) => state.lane.deliver(&delivery, &mut state.encoders),
             Mail::Ask(request, reply) => {
                 let to = state.tickets.ask(self.id, reply);
-                self.ask_shard(state, now, to, request);
+                state.shard.handle_request(now, to, request);
             }
             Mail::Replace(key) => self.replace(state, key),
             Mail::Frame(key, frame, reply) => {

@@ -81,7 +81,7 @@ impl Worker {
     }
 
     /// A channel was followed for a session that is no more.
-    fn give_back(self: &Rc<Self>, state: &mut State, now: Now, reply: Reply) {
+    fn give_back(&self, state: &mut State, now: Now, reply: Reply) {
         if let Reply::Followed(followed) = reply {
             let channel = followed.channel;
             self.request(state, now, Tickets::none(self.id), Request::Unfollow { channel });
@@ -89,30 +89,16 @@ impl Worker {
     }
 
     /// Brings a request to the owner of its channel.
-    fn request(self: &Rc<Self>, state: &mut State, now: Now, to: ReplyTo, request: Request) {
+    fn request(&self, state: &mut State, now: Now, to: ReplyTo, request: Request) {
         let owner = request.channel().map_or(self.id, |channel| state.post.owner(channel));
         if owner == self.id {
-            self.ask_shard(state, now, to, request);
+            state.shard.handle_request(now, to, request);
         } else {
             state.post.put(owner, Mail::Request(to, request));
         }
     }
 
-    /// Asks this worker's shard. What it wants of the store it gets before it is asked again.
-    pub(super) fn ask_shard(
-        self: &Rc<Self>,
-        state: &mut State,
-        now: Now,
-        to: ReplyTo,
-        request: Request,
-    ) {
-        state.shard.handle_request(now, to, request);
-        while let Some(output) = state.shard.poll_output() {
-            self.do_for_shard(state, now, output);
-        }
-    }
-
-    fn do_for_lane(self: &Rc<Self>, state: &mut State, now: Now, output: LaneOutput) {
+    fn do_for_lane(&self, state: &mut State, now: Now, output: LaneOutput) {
         match output {
             LaneOutput::Load { channel, after } => {
                 let waiting = Waiting::Load(channel.clone(), after);
@@ -196,7 +182,7 @@ impl Worker {
     /// A request that the session waits for. Publications of a user are counted here, because
     /// its connections may be on several workers.
     fn request_for(
-        self: &Rc<Self>,
+        &self,
         state: &mut State,
         now: Now,
         index: SessionIndex,

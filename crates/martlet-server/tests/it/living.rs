@@ -177,3 +177,20 @@ async fn a_key_publishes_once_by_whatever_way_it_comes() {
     node.backend().publish("a", 2).await;
     follower.read_until("a", 2).await;
 }
+
+#[tokio::test]
+async fn commands_of_one_frame_are_done_in_order() {
+    let node = TestNode::open(|options| options.server.workers = 1);
+    let (mut talk, _) = Talk::connected(&node, json!({})).await;
+    for round in 0..20 {
+        let channel = format!("a{round}");
+        talk.send(&[
+            json!({"id": 1, "publish": {"channel": channel, "data": 1}}),
+            json!({"id": 2, "subscribe": [{"channel": channel}]}),
+            json!({"id": 3, "publish": {"channel": channel, "data": 2}}),
+        ])
+        .await;
+        assert_eq!(talk.wait_for("subscribed").await["offset"], 1);
+        assert_eq!(talk.wait_for("publication").await["data"], 2);
+    }
+}

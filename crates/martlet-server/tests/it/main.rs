@@ -12,6 +12,7 @@ mod route;
 mod talk;
 
 mod api;
+mod clients;
 mod identity;
 mod living;
 mod operations;
@@ -23,3 +24,4 @@ mod rules;
 mod slow;
 mod stopping;
 mod tls;
+mod uplink;
