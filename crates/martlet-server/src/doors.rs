@@ -19,7 +19,7 @@ use hyper::service::Service;
 use martlet_core::model::{Code, Limits, Namespaces, Refusal};
 use martlet_transport::body::pipe;
 use martlet_transport::cors::Cors;
-use martlet_transport::front::{self, Doors, FrontOptions, Held, Peer, refuse, take_over};
+use martlet_transport::front::{self, Cut, Doors, FrontOptions, Held, Peer, refuse, take_over};
 use martlet_transport::http1::read::NoHead;
 use martlet_transport::http1::{Head, read_body};
 use martlet_transport::outlet::Outlet;
@@ -160,8 +160,9 @@ impl Doors for Gate {
         }
     }
 
-    fn service(&self, _: Peer) -> GateService {
+    fn service(&self, _: Peer, cut: Cut) -> GateService {
         GateService {
+            cut,
             site: Arc::clone(&self.site),
             worker: Rc::clone(&self.worker),
             router: self.router.clone(),
@@ -236,10 +237,12 @@ fn accept(site: &Site, head: &Head) -> Result<handshake::Accepted, Refusal> {
 }
 
 /// Answers the requests of a connection that hyper serves.
+#[derive(Clone)]
 pub struct GateService {
     site: Arc<Site>,
     worker: Rc<Worker>,
     router: Router,
+    cut: Cut,
 }
 
 impl Service<Request<Incoming>> for GateService {
@@ -248,19 +251,13 @@ impl Service<Request<Incoming>> for GateService {
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>>>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let site = Arc::clone(&self.site);
-        let worker = Rc::clone(&self.worker);
-        let router = self.router.clone();
-        Box::pin(async move { Ok(answer(site, worker, router, request).await) })
+        let service = self.clone();
+        Box::pin(async move { Ok(answer(service, request).await) })
     }
 }
 
-async fn answer(
-    site: Arc<Site>,
-    worker: Rc<Worker>,
-    router: Router,
-    request: Request<Incoming>,
-) -> Response<Body> {
+async fn answer(service: GateService, request: Request<Incoming>) -> Response<Body> {
+    let GateService { site, worker, router, cut } = service;
     let request = with_host(request);
     let head = Head::of(&request);
     if Cors::is_preflight(&head.method, &head.headers) {
@@ -273,7 +270,7 @@ async fn answer(
         Err(refusal) => api::refused(&refusal),
         Ok(()) => match head.path() {
             "/v1/ws" => upgrade(&site, worker, &head, request),
-            "/v1/sse" => stream(&site, worker, &head, request).await,
+            "/v1/sse" => stream(&site, worker, cut, &head, request).await,
             _ => ask(&site, router, request).await,
         },
     };
@@ -360,6 +357,7 @@ fn upgrade(
 async fn stream(
     site: &Site,
     worker: Rc<Worker>,
+    cut: Cut,
     head: &Head,
     request: Request<Incoming>,
 ) -> Response<Body> {
@@ -383,8 +381,13 @@ async fn stream(
     };
     worker.head_written(index);
     tokio::task::spawn_local(async move {
-        outlet.closed().await;
+        outlet.ended().await;
         worker.detached(index);
+        // A client that opens no window for a stream's bytes opens none for its end: only the end
+        // of the connection frees what is held for it.
+        if tokio::time::timeout(LAST_WORDS, outlet.closed()).await.is_err() {
+            cut.now();
+        }
     });
     let mut response = Response::new(Body::new(body));
     *response.headers_mut() = sse_transport::headers(HeaderMap::new());

@@ -113,15 +113,34 @@ impl BodyWriter {
 
     /// Waits until nobody reads any more. For one task at a time.
     pub async fn closed(&self) {
+        self.until(|pipe| pipe.reader_gone).await;
+    }
+
+    /// Waits until nobody reads any more, or the body was cut off. For one task at a time, which
+    /// does not wait for [`BodyWriter::closed`] as well.
+    pub async fn ended(&self) {
+        self.until(|pipe| pipe.reader_gone || pipe.writing == Writing::CutOff).await;
+    }
+
+    async fn until(&self, done: impl Fn(&Pipe) -> bool) {
         poll_fn(|context| {
             let mut pipe = lock(&self.shared);
-            if pipe.reader_gone {
+            if done(&pipe) {
                 return Poll::Ready(());
             }
             pipe.for_close = Some(context.waker().clone());
             Poll::Pending
         })
         .await;
+    }
+
+    /// Ends the body at once, as an error, and lets go of what nobody has fetched.
+    pub fn abort(&self) {
+        let mut pipe = lock(&self.shared);
+        pipe.waiting = Vec::new();
+        pipe.writing = Writing::CutOff;
+        wake(&mut pipe.for_bytes);
+        wake(&mut pipe.for_close);
     }
 
     /// Ends the body properly, after what has been written.

@@ -23,7 +23,7 @@ mod doors;
 mod hyper_side;
 mod strict;
 
-pub use doors::{Doors, Peer};
+pub use doors::{Cut, Doors, Peer};
 
 /// What every client of HTTP/2 sends first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

@@ -44,6 +44,14 @@ impl Outlet {
         }
     }
 
+    /// Waits until the other side has gone, or this side has ended it at once.
+    pub async fn ended(&self) {
+        match self {
+            Self::Stream(stream) => stream.closed().await,
+            Self::Body(body) => body.ended().await,
+        }
+    }
+
     /// Ends it properly after what has been written. On a body, dropping the outlet without this
     /// tells the client that something is missing.
     pub fn shutdown(&self) {
@@ -57,7 +65,7 @@ impl Outlet {
     pub fn abort(&self) {
         match self {
             Self::Stream(stream) => stream.abort(),
-            Self::Body(body) => body.finish(),
+            Self::Body(body) => body.abort(),
         }
     }
 }

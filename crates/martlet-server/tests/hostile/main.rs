@@ -10,5 +10,7 @@ mod raw;
 mod ws;
 
 mod floods;
+mod h2;
 mod heads;
+mod http2;
 mod violations;

@@ -61,3 +61,17 @@ async fn each_side_wakes_the_other() {
     writer.writable().await;
     assert_eq!(write(&writer, &[b"x"]).expect_err("gone").kind(), io::ErrorKind::BrokenPipe);
 }
+
+#[tokio::test]
+async fn an_aborted_body_holds_nothing_and_ends_as_an_error() {
+    let (writer, mut body) = pipe(8);
+    write(&writer, &[b"ab"]).expect("room");
+    assert!(writer.ended().now_or_never().is_none());
+    writer.abort();
+    writer.ended().await;
+    assert!(writer.closed().now_or_never().is_none(), "its reader has not heard of it yet");
+    assert_eq!(next(&mut body), Some(Err(CutOff)));
+    assert_eq!(write(&writer, &[b"c"]).expect_err("ended").kind(), io::ErrorKind::BrokenPipe);
+    drop(body);
+    writer.closed().await;
+}

@@ -10,6 +10,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use martlet_core::model::Refusal;
+use tokio::sync::Notify;
 
 use super::Held;
 use crate::http1::Head;
@@ -28,6 +29,23 @@ impl Peer {
     /// The peer of a stream.
     pub fn of(stream: &Stream) -> Self {
         Self { address: stream.peer(), tls: stream.is_tls() }
+    }
+}
+
+/// The means to end a connection at once, for those who answer its requests: a client of HTTP/2
+/// that takes in nothing of an answer does not take in the end of it either.
+#[derive(Debug, Clone, Default)]
+pub struct Cut(Rc<Notify>);
+
+impl Cut {
+    /// Ends the connection, with everything that is under way on it.
+    pub fn now(&self) {
+        self.0.notify_one();
+    }
+
+    /// Waits until somebody wants the connection to end.
+    pub(super) async fn wanted(&self) {
+        self.0.notified().await;
     }
 }
 
@@ -54,8 +72,8 @@ pub trait Doors: 'static {
     /// before it is made.
     fn hold(self: Rc<Self>, head: Head, held: Held) -> impl Future<Output = ()> + 'static;
 
-    /// The service for a connection.
-    fn service(&self, peer: Peer) -> Self::Service;
+    /// The service for a connection, which `cut` ends.
+    fn service(&self, peer: Peer, cut: Cut) -> Self::Service;
 
     /// The JSON body that tells a client about a refusal.
     fn refusal(&self, refusal: &Refusal) -> Vec<u8>;

@@ -9,7 +9,7 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::strict::Strict;
-use super::{Doors, FrontOptions, Peer};
+use super::{Cut, Doors, FrontOptions, Peer};
 use crate::stream::Rewind;
 
 /// Resets by the client that are waited for, and resets that the client tricked us into, before
@@ -35,17 +35,19 @@ pub(super) async fn serve_http1<D: Doors>(
         .max_headers(options.head.fields)
         .max_header_size(options.head.bytes)
         .max_buf_size(options.buffer_bytes);
-    let service = Strict { service: doors.service(peer), doors };
+    let cut = Cut::default();
+    let service = Strict { service: doors.service(peer, cut.clone()), doors };
     let mut connection =
         pin!(builder.serve_connection(TokioIo::new(rewind), service).with_upgrades());
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stop => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    note(ended, peer);
+    tokio::select! {
+        ended = connection.as_mut() => return note(ended, peer),
+        () = cut.wanted() => return,
+        () = stop => connection.as_mut().graceful_shutdown(),
+    }
+    tokio::select! {
+        ended = connection => note(ended, peer),
+        () = cut.wanted() => {}
+    }
 }
 
 /// Serves HTTP/2 until the connection has ended.
@@ -68,16 +70,18 @@ pub(super) async fn serve_http2<D: Doors>(
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(options.buffer_bytes)
         .max_header_list_size(u32::try_from(options.head.bytes).unwrap_or(u32::MAX));
-    let service = Strict { service: doors.service(peer), doors };
+    let cut = Cut::default();
+    let service = Strict { service: doors.service(peer, cut.clone()), doors };
     let mut connection = pin!(builder.serve_connection(TokioIo::new(rewind), service));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stop => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    note(ended, peer);
+    tokio::select! {
+        ended = connection.as_mut() => return note(ended, peer),
+        () = cut.wanted() => return,
+        () = stop => connection.as_mut().graceful_shutdown(),
+    }
+    tokio::select! {
+        ended = connection => note(ended, peer),
+        () = cut.wanted() => {}
+    }
 }
 
 /// The other side's faults are its own affair; they are there to be seen when looked for.

@@ -54,8 +54,8 @@ impl Doors for TestDoors {
         held.stream.closed().await;
     }
 
-    fn service(&self, _: Peer) -> TestService {
-        TestService
+    fn service(&self, _: Peer, cut: Cut) -> TestService {
+        TestService(cut)
     }
 
     fn refusal(&self, refusal: &Refusal) -> Vec<u8> {
@@ -100,7 +100,7 @@ async fn echo(held: Held) {
     }
 }
 
-struct TestService;
+struct TestService(Cut);
 
 impl Service<Request<Incoming>> for TestService {
     type Response = Response<AnyBody>;
@@ -108,6 +108,10 @@ impl Service<Request<Incoming>> for TestService {
     type Future = Pin<Box<dyn Future<Output = Result<Response<AnyBody>, Infallible>>>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
+        if request.uri().path() == "/cut" {
+            self.0.now();
+            return Box::pin(std::future::pending());
+        }
         Box::pin(async move { Ok(answer(request).await) })
     }
 }
@@ -434,6 +438,24 @@ async fn a_stop_ends_idle_connections_and_lets_answers_finish() {
     .await;
 }
 
+/// Whatever is under way: also an answer that never ends, on a connection of either version.
+#[tokio::test]
+async fn a_service_can_end_its_connection_at_once() {
+    with_server(quick(), async |mut server| {
+        let mut socket = server.connect().await;
+        socket.write_all(b"GET /cut HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("it reads");
+        assert_eq!(read_to_end(&mut socket).await, "");
+        server.endings.recv().await.expect("it ended");
+        let mut client = http2(&server).await;
+        let endless = client.send_request(get("/forever")).await.expect("an answer");
+        let cut = client.send_request(get("/cut")).await;
+        assert!(cut.is_err(), "the connection has ended");
+        assert!(endless.into_body().collect().await.is_err(), "and every answer with it");
+        server.endings.recv().await.expect("it ended");
+    })
+    .await;
+}
+
 /// A frame of HTTP/2.
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = (payload.len() as u32).to_be_bytes();
@@ -521,8 +543,8 @@ impl Doors for QuietDoors {
         async move { stream.closed().await }
     }
 
-    fn service(&self, _: Peer) -> TestService {
-        TestService
+    fn service(&self, _: Peer, cut: Cut) -> TestService {
+        TestService(cut)
     }
 
     fn refusal(&self, _: &Refusal) -> Vec<u8> {

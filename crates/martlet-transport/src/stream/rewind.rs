@@ -8,18 +8,24 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Stream;
 
+/// How much is read before the other connections of the worker get a turn. Hyper reads for as
+/// long as there is something, and whoever floods it always has something.
+const TURN_BYTES: usize = 32 * 1024;
+
 /// A stream with its beginning put back.
 #[derive(Debug)]
 pub struct Rewind {
     stream: Stream,
     ahead: Vec<u8>,
     replayed: usize,
+    /// How much was read in this turn.
+    read: usize,
 }
 
 impl Rewind {
     /// The stream, with these bytes to be read before its own.
     pub fn new(stream: Stream, ahead: Vec<u8>) -> Self {
-        Self { stream, ahead, replayed: 0 }
+        Self { stream, ahead, replayed: 0, read: 0 }
     }
 
     /// The stream, and what has not been replayed yet.
@@ -70,13 +76,20 @@ impl AsyncRead for Rewind {
         if self.replay(buffer) {
             return Poll::Ready(Ok(()));
         }
+        if self.read >= TURN_BYTES {
+            self.read = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
             match self.stream.try_read(buffer.initialize_unfilled()) {
                 Ok(count) => {
                     buffer.advance(count);
+                    self.read += count;
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.read = 0;
                     ready!(self.stream.poll_read_ready(context))?;
                 }
                 Err(error) => return Poll::Ready(Err(error)),

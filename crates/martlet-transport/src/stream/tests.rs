@@ -314,3 +314,32 @@ async fn what_was_not_replayed_is_given_back() {
     rewind.read_exact(&mut [0; 1]).await.expect("it is there");
     assert_eq!(rewind.into_parts().1, b"bc");
 }
+
+/// A reader that always finds something still lets others have a turn.
+#[tokio::test]
+async fn whoever_reads_a_flood_is_interrupted() {
+    let (mut client, stream) = plain().await;
+    let mut rewind = Rewind::new(stream, Vec::new());
+    let flooding = async {
+        // The stream is gone before all is written.
+        while client.write_all(&[0; 16 * 1024]).await.is_ok() {}
+    };
+    let turns = std::cell::Cell::new(0);
+    let others = async {
+        loop {
+            turns.set(turns.get() + 1);
+            tokio::task::yield_now().await;
+        }
+    };
+    let reading = async {
+        for _ in 0..1_000 {
+            rewind.read_exact(&mut [0; 1024]).await.expect("there is always more");
+        }
+    };
+    tokio::select! {
+        () = reading => {}
+        () = flooding => {}
+        () = others => {}
+    }
+    assert!(turns.get() >= 1_000 / 32 - 1, "the others had {} turns", turns.get());
+}
