@@ -1,6 +1,9 @@
 //! Crockford's base 32, lower case: digits and letters that survive URLs, headers and being read
 //! aloud. Used by epochs, publication ids and client ids. Sorting the text sorts the number.
 
+#[cfg(test)]
+mod tests;
+
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// Writes the lowest `digits * 5` bits of `value`, most significant first.

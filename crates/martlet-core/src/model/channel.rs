@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(test)]
+mod tests;
+
 /// The longest channel name, in bytes. It keeps a cursor of many channels inside one header.
 pub const CHANNEL_NAME_BYTES_MAX: usize = 255;
 

@@ -9,6 +9,9 @@ use std::fmt;
 
 use super::{ChannelName, Epoch, Offset, Position};
 
+#[cfg(test)]
+mod tests;
+
 /// The longest cursor text, in bytes. It has to fit a request's head.
 pub const CURSOR_BYTES_MAX: usize = 16 * 1024;
 

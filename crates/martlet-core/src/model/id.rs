@@ -6,6 +6,9 @@ use std::sync::Arc;
 use super::UnixMillis;
 use super::base32;
 
+#[cfg(test)]
+mod tests;
+
 /// A publication's identity: unique, and sortable by time. 48 bits of Unix milliseconds and 80
 /// bits that no other publication has; written as 26 base-32 digits (the ULID layout).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

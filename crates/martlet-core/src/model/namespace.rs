@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use super::ChannelName;
 
+#[cfg(test)]
+mod tests;
+
 /// Who may do a thing in a namespace's channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {

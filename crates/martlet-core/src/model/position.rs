@@ -4,6 +4,9 @@ use std::fmt;
 
 use super::base32;
 
+#[cfg(test)]
+mod tests;
+
 /// A publication's number in its channel's history. The first publication has 1; 0 stands before
 /// the first. Offsets rise by one.
 pub type Offset = u64;

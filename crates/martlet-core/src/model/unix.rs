@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+#[cfg(test)]
+mod tests;
+
 /// Milliseconds since 1970-01-01 00:00 UTC. For showing and for expiry dates that others set;
 /// never for measuring how long something took, since wall clocks jump.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]

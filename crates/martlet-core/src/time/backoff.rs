@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+#[cfg(test)]
+mod tests;
+
+/// The shortest wait there is.
+const MIN: Duration = Duration::from_millis(1);
+
 /// The waiting times of a client that keeps trying. The caller brings the randomness.
 #[derive(Debug, Clone)]
 pub struct Backoff {
@@ -11,8 +17,9 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Waits between `min` and `max`.
+    /// Waits between `min`, which is never zero, and `max`.
     pub fn new(min: Duration, max: Duration) -> Self {
+        let min = min.max(MIN);
         Self { min, max: max.max(min), tries: 0 }
     }
 

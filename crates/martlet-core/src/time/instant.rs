@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::model::UnixMillis;
 
+#[cfg(test)]
+mod tests;
+
 /// A point of monotonic time: microseconds since the node (or the simulation) began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Instant(pub u64);

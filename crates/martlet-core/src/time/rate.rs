@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::Instant;
 
-/// What remains of somebody's allowance. Sixteen bytes for each limited thing; the allowance
+#[cfg(test)]
+mod tests;
+
+/// What remains of somebody's allowance. Eight bytes for each limited thing; the allowance
 /// itself (`per_second`, `burst`) is passed in, since it is the same for all.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Rate {
@@ -19,7 +22,8 @@ impl Rate {
         if per_second == 0 {
             return Ok(());
         }
-        let each = Duration::from_secs(1) / per_second;
+        // In whole microseconds, like instants, so that whoever waits as told is not early.
+        let each = Duration::from_micros(1_000_000u64.div_ceil(per_second.into()));
         let ahead = self.whole_at.since(now);
         let room = each * burst.max(1);
         if ahead + each > room {

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use super::Instant;
 
+#[cfg(test)]
+mod tests;
+
 /// Keys by deadline, to a granularity of one slot.
 #[derive(Debug)]
 pub struct Wheel<K> {
@@ -30,7 +33,7 @@ impl<K> Wheel<K> {
 
     /// Sets a deadline. One in the past fires at the next chance.
     pub fn insert(&mut self, deadline: Instant, key: K) {
-        let number = (self.slot_of(deadline) + 1).max(self.next);
+        let number = self.slot_of(deadline).saturating_add(1).max(self.next);
         let index = (number % self.slots.len() as u64) as usize;
         self.slots[index].push((deadline, key));
         self.len += 1;
