@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 
 use rustix::event::epoll;
@@ -32,13 +32,14 @@ pub fn run() -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::failed(format!("the bare loop failed: {error}"));
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| failed(error.into()))?;
     let mut bare = Bare::listen().map_err(failed)?;
-    let address = bare.listener.local_addr().map_err(failed)?;
+    let address = bare.address().map_err(failed)?;
     // Where its starter looks for it.
     writeln!(io::stderr(), "listening on http://{address}").map_err(failed)?;
     bare.serve().map_err(failed)
 }
 
-struct Bare {
+/// The loop.
+pub struct Bare {
     listener: TcpListener,
     epoll: OwnedFd,
     clients: HashMap<u64, Client>,
@@ -62,7 +63,8 @@ struct Client {
 }
 
 impl Bare {
-    fn listen() -> io::Result<Self> {
+    /// Listens on a free port of this machine.
+    pub fn listen() -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
@@ -72,7 +74,13 @@ impl Bare {
         Ok(Self { listener, epoll, clients, accepted: 0, channels, buffer: vec![0; 256 * 1024] })
     }
 
-    fn serve(&mut self) -> io::Result<()> {
+    /// Where it listens.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until it fails.
+    pub fn serve(&mut self) -> io::Result<()> {
         let mut events: Vec<epoll::Event> = Vec::with_capacity(1024);
         loop {
             events.clear();

@@ -254,3 +254,6 @@ impl<'a> Shift<'a> {
         self.check()
     }
 }
+
+#[cfg(test)]
+mod tests;
