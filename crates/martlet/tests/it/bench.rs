@@ -212,3 +212,15 @@ fn an_interruption_ends_the_servers_too() {
         }
     }
 }
+
+#[test]
+fn each_kind_shows_an_example() {
+    for kind in ["fanout", "echo", "idle", "connect", "publish"] {
+        let help = martlet(&["bench", kind, "--help"]);
+        assert_eq!(help.code, 0, "{kind}");
+        assert!(help.out.contains(&format!("martlet bench {kind}")), "{kind}: {}", help.out);
+    }
+    let help = martlet(&["bench", "--help"]);
+    assert!(help.out.contains("martlet bench fanout --bare"), "{}", help.out);
+    assert!(!help.out.contains("\n  bare "), "the loop itself is nobody's business: {}", help.out);
+}
