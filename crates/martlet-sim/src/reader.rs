@@ -32,6 +32,8 @@ pub struct Reader {
     pub received: u64,
     /// The last id, as it was written.
     last_id: Option<String>,
+    /// Where gaps lead that were told before the stream has begun.
+    resumes: BTreeMap<ChannelName, Position>,
     /// Whether the stream has said where it begins.
     begun: bool,
     /// Whether the stream has said that it ends.
@@ -69,6 +71,7 @@ impl Reader {
             armed: None,
             received: 0,
             last_id: None,
+            resumes: BTreeMap::new(),
             begun: false,
             closed: false,
             arrived: Vec::new(),
@@ -104,6 +107,7 @@ impl Reader {
         self.heard_at = now;
         (self.begun, self.closed) = (false, false);
         self.arrived.clear();
+        self.resumes.clear();
     }
 
     /// Its connection is gone: it waits as it was told.
@@ -169,9 +173,9 @@ impl Reader {
         match (fields.event, fields.data, &cursor) {
             (_, None, None) => return Ok(()),
             (None, None, Some(cursor)) => self.begin(cursor)?,
-            (Some("gap"), Some(data), Some(cursor)) => {
+            (Some("gap"), Some(data), cursor) => {
                 let Event::Gap(gap) = told("gap", data)? else { return unreadable(data) };
-                self.take_gap(&gap, cursor, record)?;
+                self.take_gap(&gap, cursor.as_ref(), record)?;
             }
             (Some("lagged"), Some(data), None) => {
                 let Event::Lagged { channel, offset, .. } = told("lagged", data)? else {
@@ -191,12 +195,13 @@ impl Reader {
         Ok(())
     }
 
-    /// The stream says where it begins: in every channel, and nowhere but where the reader was.
+    /// The stream says where it begins: in every channel, and nowhere but where the reader was
+    /// or the gaps told before have brought it.
     fn begin(&mut self, cursor: &Cursor) -> Checked {
         hold(!std::mem::replace(&mut self.begun, true), || "a stream begins twice".into())?;
         for channel in &self.channels {
             let begins = cursor.position(channel);
-            let was = self.places.get(channel).copied();
+            let was = self.resumes.remove(channel).or(self.places.get(channel).copied());
             hold(begins.is_some() && (was.is_none() || was == begins), || {
                 format!("{channel}: a stream begins at {begins:?} for a reader at {was:?}")
             })?;
@@ -204,13 +209,20 @@ impl Reader {
         Ok(())
     }
 
-    fn take_gap(&self, gap: &Gap, cursor: &Cursor, record: &Record) -> Checked {
-        self.check_others(&gap.channel, cursor)?;
+    /// A gap moves the place in its channel. Before the stream has begun, the id that follows
+    /// says so for all channels.
+    fn take_gap(&mut self, gap: &Gap, cursor: Option<&Cursor>, record: &Record) -> Checked {
         let was = self.places.get(&gap.channel);
         let fits = was.is_some_and(|was| gap.from == was.offset.saturating_add(1));
-        let leads = cursor.position(&gap.channel) == Some(gap.resume);
         let known = record.rank(&gap.channel, gap.resume.epoch).is_some();
-        hold(fits && leads && known, || "a gap that does not fit".into())
+        hold(fits && known && self.begun == cursor.is_some(), || "a gap that does not fit".into())?;
+        let Some(cursor) = cursor else {
+            self.resumes.insert(gap.channel.clone(), gap.resume);
+            return Ok(());
+        };
+        self.check_others(&gap.channel, cursor)?;
+        let leads = cursor.position(&gap.channel) == Some(gap.resume);
+        hold(leads, || "a gap that leads elsewhere".into())
     }
 
     /// A publication moves the place in its channel by one, and no other.

@@ -77,9 +77,14 @@ impl Encoders {
         out.into()
     }
 
-    /// The first lines of a plain stream: when to come back, a comment, and where it begins.
-    pub fn opening(&self, begin: &Cursor) -> Bytes {
-        format!("retry: 2000\n: martlet\n\nid: {begin}\n\n").into()
+    /// The first lines of a plain stream: when to come back, and a comment.
+    pub fn opening(&self) -> Bytes {
+        Bytes::from_static(b"retry: 2000\n: martlet\n\n")
+    }
+
+    /// A plain reader's cursor as an event of its own.
+    pub fn place(&self, cursor: &Cursor) -> Bytes {
+        format!("id: {cursor}\n\n").into()
     }
 }
 

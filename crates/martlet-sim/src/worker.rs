@@ -12,8 +12,8 @@ use std::sync::Arc;
 use martlet_core::hub::{
     Delivery, Lane, LaneId, LaneLimits, ReaderKey, ReplyTo, Shard, ShardOutput,
 };
-use martlet_core::model::{ChannelName, Close, Code, Cursor, Gap, Limits, Offset, Publication};
-use martlet_core::model::{ClientId, Position, Refusal, SessionKey};
+use martlet_core::model::{ChannelName, Close, Code, Gap, Limits, Offset, Publication};
+use martlet_core::model::{ClientId, Refusal, SessionKey};
 use martlet_core::port::{StoreReply, StoreRequest, StoreTicket};
 use martlet_core::session::{
     Answer, Connect, Opening, Question, Reply, Request, Rules, Session, Verdict,
@@ -95,12 +95,10 @@ struct Entry {
 }
 
 /// A plain stream begins when every channel was answered for: only then its first id is whole.
+#[derive(Default)]
 struct PlainOpening {
     unanswered: usize,
-    /// Where each channel's stream stands before its first event.
-    begin: Vec<(ChannelName, Position)>,
-    /// Where the reader said it was.
-    asked: Cursor,
+    /// What is told before the first id.
     gaps: Vec<Answer>,
     /// Why there will be no stream.
     refused: Option<Refusal>,

@@ -337,7 +337,10 @@ fn check_event(
     if !fields.contains_key("data") {
         return 0;
     }
-    assert_eq!(told(fields, envelope, places), said, "{at}");
+    // A gap that is told before the stream has begun has no id: that of all channels follows.
+    let mut told = told(fields, envelope, places);
+    told.retain(|line| fields.contains_key("id") || !line.starts_with("id: "));
+    assert_eq!(told, said, "{at}");
     1
 }
 

@@ -161,6 +161,10 @@ impl Client {
         let kept =
             self.session.is_none() || !connected.resumed || self.id == Some(connected.client);
         hold(kept, || format!("resumed as {} instead of {:?}", connected.client, self.id))?;
+        let user = connected.user.as_ref().map(|user| user.as_str());
+        hold(user == self.user.as_deref(), || {
+            format!("connected as {user:?} instead of {:?}", self.user)
+        })?;
         self.connected = true;
         self.backoff.reset();
         self.silence_max = connected.ping + connected.pong;

@@ -19,7 +19,10 @@ impl Worker {
         self.by_connection.insert(connection, id);
         self.by_key.insert(opening.key, id);
         self.by_reader.insert(reader, id);
-        let plain = connect.as_ref().map(PlainOpening::new);
+        let plain = connect.as_ref().map(|connect| PlainOpening {
+            unanswered: connect.subscribe.len(),
+            ..PlainOpening::default()
+        });
         if plain.is_some() {
             self.lane.block(reader);
         }
@@ -163,22 +166,6 @@ impl Worker {
             });
         }
         self.touch(id);
-    }
-}
-
-impl PlainOpening {
-    fn new(connect: &Connect) -> Self {
-        let asked = connect.subscribe.iter().filter_map(|subscribe| match subscribe.start {
-            martlet_core::session::Start::After(at) => Some((subscribe.channel.clone(), at)),
-            _ => None,
-        });
-        Self {
-            unanswered: connect.subscribe.len(),
-            begin: Vec::new(),
-            asked: Cursor::new(asked.collect()),
-            gaps: Vec::new(),
-            refused: None,
-        }
     }
 }
 

@@ -195,6 +195,7 @@ impl Worker {
                 if let Some(connection) = entry.connection {
                     self.lane.begin(entry.reader, &channel, &followed);
                     self.effects.push_back(Effect::Note(Note::Following(connection, channel)));
+                    self.tell_place(id);
                 }
             }
             Output::End(channel) => {
@@ -243,10 +244,7 @@ impl Worker {
     fn push(&mut self, id: u64, answer: &Answer) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let place = match &answer.event {
-            Event::Gap(gap) if !entry.door.answers() => {
-                Some(with_place(&self.lane.cursor(entry.reader), &gap.channel, gap.resume))
-            }
-            Event::Unsubscribed { .. } => Some(self.lane.cursor(entry.reader)),
+            Event::Gap(_) if !entry.door.answers() => Some(self.lane.cursor(entry.reader)),
             _ => None,
         };
         let frame = self.encoders.answer(entry.door, answer, place.as_ref());
@@ -261,17 +259,22 @@ impl Worker {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let Some(plain) = entry.plain.take() else { return };
         let (reader, door) = (entry.reader, entry.door);
-        let mut place = Cursor::new(plain.begin);
-        let mut frames = vec![self.encoders.opening(&place)];
-        for gap in plain.gaps {
-            if let Event::Gap(Gap { channel, resume, .. }) = &gap.event {
-                place = with_place(&place, channel, *resume);
-            }
-            frames.push(self.encoders.answer(door, &gap, Some(&place)));
-        }
+        let mut frames = vec![self.encoders.opening()];
+        frames.extend(plain.gaps.iter().map(|gap| self.encoders.answer(door, gap, None)));
+        frames.push(self.encoders.place(&self.lane.cursor(reader)));
         // These are short and the first, so they cannot be over the limit.
         frames.into_iter().for_each(|frame| _ = self.lane.push(reader, frame));
         self.lane.unblock(reader);
+    }
+
+    /// A plain stream that has begun follows one channel more: its place is another now.
+    fn tell_place(&mut self, id: u64) {
+        let Some(entry) = self.entries.get(&id) else { return };
+        if !entry.door.answers() && entry.plain.is_none() {
+            let place = self.encoders.place(&self.lane.cursor(entry.reader));
+            // A cursor is far smaller than what a reader may be owed.
+            let _ = self.lane.push(entry.reader, place);
+        }
     }
 
     fn close(&mut self, id: u64, close: Close) {
@@ -304,31 +307,14 @@ impl PlainOpening {
     /// Keeps what a plain stream has to say when it begins.
     fn hear(&mut self, answer: Answer) {
         match &answer.event {
-            Event::Subscribed(subscribed) => {
-                self.begin.push((subscribed.channel.clone(), subscribed.position));
-                self.unanswered = self.unanswered.saturating_sub(1);
-            }
+            Event::Subscribed(_) => self.unanswered = self.unanswered.saturating_sub(1),
             Event::Refused { refusal, .. } => _ = self.refused.get_or_insert(refusal.clone()),
             Event::Closing(close) => {
                 let Close { code, detail, after } = close.clone();
                 self.refused.get_or_insert(Refusal { code, detail, after });
             }
-            Event::Gap(gap) => {
-                // Until the gap is told, the reader stands where it said it was.
-                let asked = self.asked.position(&gap.channel);
-                let begin = self.begin.iter_mut().find(|(channel, _)| *channel == gap.channel);
-                if let (Some((_, begin)), Some(asked)) = (begin, asked) {
-                    *begin = asked;
-                }
-                self.gaps.push(answer);
-            }
+            Event::Gap(_) => self.gaps.push(answer),
             _ => {}
         }
     }
-}
-
-/// The cursor with one channel elsewhere.
-fn with_place(cursor: &Cursor, channel: &ChannelName, position: Position) -> Cursor {
-    let others = cursor.iter().filter(|(name, _)| name != channel).cloned();
-    Cursor::new(others.chain([(channel.clone(), position)]).collect())
 }
