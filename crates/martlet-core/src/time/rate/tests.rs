@@ -33,9 +33,9 @@ proptest! {
     /// waits as long as it was told is not refused again.
     #[test]
     fn keeps_to_the_rate_and_its_word(
-        per_second in 1u32..3_000_000,
+        per_second in prop_oneof![1u32..50, 1u32..3_000_000],
         burst in 0u32..50,
-        pauses in prop::collection::vec(0u64..200_000, 1..200),
+        pauses in prop::collection::vec(prop_oneof![3 => Just(0), 1 => 0u64..200_000], 1..200),
     ) {
         let (mut rate, mut now, mut taken) = (Rate::default(), Instant(0), 0u64);
         for pause in pauses {
