@@ -6,11 +6,13 @@ import { MartletError } from "./error.js";
 /** The longest channel name, in bytes. */
 export const CHANNEL_NAME_BYTES_MAX = 255;
 
-/**
- * Blanks and control characters, line separators, marks that turn the reading direction, and
- * halves of characters, which no UTF-8 can carry.
- */
-const FORBIDDEN = /[\p{Cc}\p{White_Space}\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\p{Cs}]/u;
+/** Line separators, marks that turn the reading direction, and what cannot be seen at all. */
+const UNSEEN =
+  "\\u00ad\\u061c\\u115f\\u1160\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f" +
+  "\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb\\u{e0000}-\\u{e0fff}";
+
+/** These, blanks, control characters, and halves of characters, which no UTF-8 can carry. */
+const FORBIDDEN = new RegExp(`[\\p{Cc}\\p{White_Space}\\p{Cs}${UNSEEN}]`, "u");
 
 /** Checks a channel's name, so that a mistake concerns its own command and no other. */
 export function checkChannel(channel: string): void {

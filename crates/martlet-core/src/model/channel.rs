@@ -52,12 +52,18 @@ impl ChannelName {
     }
 }
 
-/// Blanks and control characters, with the line separators that some text transports break at
-/// and the marks that turn the reading direction round.
+/// Blanks and control characters, with the line separators that some text transports break at,
+/// the marks that turn the reading direction round, and what cannot be seen at all: two names that
+/// look the same to everybody would be a trap.
 fn forbidden(c: char) -> bool {
     c.is_control()
         || c.is_whitespace()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+        || matches!(
+            c,
+            '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}'
+        )
 }
 
 impl fmt::Display for ChannelName {

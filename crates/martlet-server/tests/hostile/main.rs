@@ -13,4 +13,5 @@ mod floods;
 mod h2;
 mod heads;
 mod http2;
+mod identity;
 mod violations;

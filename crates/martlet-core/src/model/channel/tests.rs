@@ -16,7 +16,7 @@ fn what_breaks_lines_hides_or_turns_text_round_is_not() {
     assert_eq!(ChannelName::parse(""), Err(ChannelNameError::Empty));
     let long = "é".repeat(128);
     assert_eq!(ChannelName::parse(&long), Err(ChannelNameError::Long(256)));
-    for c in "\0\n\r\t \u{7f}\u{85}\u{a0}\u{200b}\u{200f}\u{2028}\u{2029}\u{202e}\u{2066}\u{3000}\u{feff}".chars() {
+    for c in "\0\n\r\t \u{7f}\u{85}\u{a0}\u{200b}\u{200f}\u{2028}\u{2029}\u{202e}\u{2066}\u{3000}\u{feff}\u{61c}\u{ad}\u{2060}\u{e0041}\u{3164}".chars() {
         let found = ChannelName::parse(&format!("a{c}b"));
         assert_eq!(found, Err(ChannelNameError::Character), "{c:?}");
     }
