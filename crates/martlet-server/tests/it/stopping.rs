@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
 use crate::follower::Follower;
 use crate::link::{End, Seen};
 use crate::node::{PATIENCE, TestNode, soon};
@@ -65,4 +68,41 @@ async fn a_client_that_does_not_go_is_waited_for_no_longer_than_the_grace() {
     let stopping = node.stop(Duration::from_millis(300));
     assert_eq!(soon("the end", stopping).await, 1, "one client has not gone");
     while !matches!(silent.step().await, Seen::Ended(_)) {}
+}
+
+#[tokio::test]
+async fn who_comes_during_the_stop_is_told_at_once() {
+    let node = TestNode::open(|_| {});
+    let head = "HTTP/1.1\r\nHost: localhost\r\n";
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let native = "/v1/sse?protocol=martlet.v1.json&connect=%7B%22connect%22%3A%7B%7D%7D";
+    let requests = [
+        (format!("GET /v1/ws {head}{upgrade}\r\n"), "101"),
+        (format!("GET {native} {head}\r\n"), "200"),
+        (format!("GET /v1/sse?channel=a {head}\r\n"), "503"),
+    ];
+    let mut comers = Vec::new();
+    for (request, status) in requests {
+        let mut socket = TcpStream::connect(node.address).await.unwrap();
+        // It is accepted before the followers that come after it.
+        socket.write_all(&request.as_bytes()[..1]).await.unwrap();
+        comers.push((socket, request, status));
+    }
+    let mut silent = Follower::open(&node, Route::SocketJson, &["a"]).await;
+    node.backend().publish_large("a", 1, 400, 50_000).await;
+    let mut watcher = Follower::open(&node, Route::SocketJson, &["b"]).await;
+    let stopping = tokio::spawn(node.stop(PATIENCE));
+    assert!(matches!(watcher.step().await, Seen::Close { code: 3000, .. }));
+    for (mut socket, request, status) in comers {
+        socket.write_all(&request.as_bytes()[1..]).await.unwrap();
+        let mut bytes = Vec::new();
+        soon("the end", socket.read_to_end(&mut bytes)).await.unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{text}");
+        assert!(text.contains("\"code\":3000"), "{text}");
+    }
+    silent.cut();
+    watcher.cut();
+    assert_eq!(soon("the end", stopping).await.unwrap(), 0);
 }
