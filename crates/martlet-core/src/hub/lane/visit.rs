@@ -1,6 +1,7 @@
 //! One visit to one reader: gather what it is owed, write it at once, and move its places by
 //! what was taken.
 
+use super::places::set_index;
 use super::*;
 
 /// The most slices and bytes of one visit, so that no reader keeps the others waiting.

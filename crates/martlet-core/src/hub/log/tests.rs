@@ -1,3 +1,5 @@
+//! Tests of the log.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of members, their grace, and who may end them.
+
 use super::*;
 
 fn member(n: u64) -> Member {

@@ -1,3 +1,5 @@
+//! Tests of grants: good ones, forged ones, garbage.
+
 use proptest::prelude::*;
 
 use super::*;

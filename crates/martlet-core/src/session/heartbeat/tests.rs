@@ -1,3 +1,5 @@
+//! Tests of signs of life.
+
 use super::*;
 
 fn s(seconds: u64) -> Instant {

@@ -1,3 +1,5 @@
+//! Tests of who may do what.
+
 use super::*;
 use crate::model::UserId;
 use crate::session::{Pattern, Permissions, Verbs};

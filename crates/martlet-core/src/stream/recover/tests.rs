@@ -1,3 +1,5 @@
+//! Tests of where a reader begins.
+
 use super::*;
 use crate::model::Epoch;
 

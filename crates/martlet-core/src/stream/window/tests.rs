@@ -1,3 +1,5 @@
+//! Tests of the kept window.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -151,13 +151,7 @@ impl World {
                 let history = self.bench.channel(CHANNELS[channel]);
                 history.first = (history.first + count).min(history.head.offset + 1);
             }
-            Step::Jump { channel, over } => {
-                let History { head, delivered, .. } = *self.bench.channel(CHANNELS[channel]);
-                let offset = (delivered.offset + over).min(head.offset);
-                if offset > delivered.offset {
-                    self.bench.jump(CHANNELS[channel], Position { offset, ..delivered });
-                }
-            }
+            Step::Jump { channel, over } => self.jump(CHANNELS[channel], over),
             Step::NewEpoch { channel } => {
                 let epoch = self.bench.channel(CHANNELS[channel]).head.epoch.bits() + 1;
                 let to = Position { epoch: Epoch::new(epoch), offset: 0 };
@@ -166,6 +160,14 @@ impl World {
             _ => {}
         }
         self.note_loads();
+    }
+
+    fn jump(&mut self, channel: &str, over: u64) {
+        let History { head, delivered, .. } = *self.bench.channel(channel);
+        let offset = (delivered.offset + over).min(head.offset);
+        if offset > delivered.offset {
+            self.bench.jump(channel, Position { offset, ..delivered });
+        }
     }
 
     fn connect(&mut self, wire: Wire) {

@@ -141,6 +141,15 @@ impl Play {
                 let why = Code::SubscriptionEnded.into();
                 self.bench.session.end_subscription(&name(CHANNELS[*channel]), why);
             }
+            _ => self.take_from_outside(deed),
+        }
+        self.look();
+    }
+
+    /// What comes from neither the client nor a channel's owner.
+    fn take_from_outside(&mut self, deed: &Deed) {
+        let now = self.bench.now;
+        match deed {
             Deed::Heard => self.bench.session.handle_heard(),
             Deed::Pass { ms, written } => {
                 self.bench.pass(Duration::from_millis(*ms));
@@ -162,8 +171,8 @@ impl Play {
                 self.look();
                 self.over = true;
             }
+            _ => {}
         }
-        self.look();
     }
 
     fn command(&mut self, answers: usize, command: Command) {
