@@ -113,13 +113,16 @@ pub enum Telling {
 /// Lives the life of a seed.
 pub fn live(seed: u64, telling: Telling) -> Result<Life, Failure> {
     let mut world = World::new(seed, telling);
-    match world.live() {
-        Ok(()) => Ok(world.life()),
-        Err(Violation(why)) => {
-            let log = world.log.take().unwrap_or_default().into();
-            Err(Failure { seed, at: world.now, why, log })
-        }
-    }
+    world.live().map_err(|violation| world.failure(seed, violation))?;
+    Ok(world.life())
+}
+
+/// Lives the life of a seed and gives everything that happened in it, line by line.
+pub fn tell(seed: u64) -> (Vec<String>, Result<Life, Failure>) {
+    let mut world = World::new(seed, Telling::All);
+    let lived = world.live().map_err(|violation| world.failure(seed, violation));
+    let lived = lived.map(|()| world.life());
+    (world.log.unwrap_or_default().into(), lived)
 }
 
 impl World {
@@ -155,6 +158,12 @@ impl World {
         };
         world.note(|world| format!("{:#?}", world.options));
         world
+    }
+
+    fn failure(&self, seed: u64, Violation(why): Violation) -> Failure {
+        let log = self.log.iter().flatten();
+        let log = log.skip(self.log.as_ref().map_or(0, |log| log.len().saturating_sub(TOLD)));
+        Failure { seed, at: self.now, why, log: log.cloned().collect() }
     }
 
     fn life(&self) -> Life {

@@ -14,8 +14,9 @@ use crate::record::hold;
 /// How often everything is looked at.
 const LOOK: Duration = Duration::from_millis(700);
 
-/// How often, every five seconds, it is looked whether everything has come right.
-const CONVERGES_IN: usize = 30;
+/// How many times five seconds may pass in which nobody hears anything new while something is
+/// still to come right.
+const PATIENCE: usize = 12;
 
 /// The longest frame that the world's data makes.
 const FRAME_BYTES: usize = 4_096;
@@ -69,12 +70,14 @@ impl World {
                 self.backend(node, &channel, 1)?;
             }
         }
-        // Over thin connections that takes its time.
-        for _ in 0..CONVERGES_IN {
+        self.run_until(self.now.after(Duration::from_secs(5)))?;
+        // Over thin connections that takes its time, but it goes on.
+        let (mut before, mut idle) = (0, 0);
+        while idle < PATIENCE && self.check_converged().is_err() {
             self.run_until(self.now.after(Duration::from_secs(5)))?;
-            if self.check_converged().is_ok() {
-                return Ok(());
-            }
+            let life = self.life();
+            let heard = life.received + life.read + life.answers;
+            idle = if heard > std::mem::replace(&mut before, heard) { 0 } else { idle + 1 };
         }
         self.check_converged()
     }
