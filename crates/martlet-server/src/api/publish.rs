@@ -140,7 +140,8 @@ async fn append(site: &Site, draft: Draft) -> Result<Receipt, Refused> {
 fn take_key(site: &Site, headers: &HeaderMap, draft: &mut Draft) -> Result<(), Refused> {
     let Some(key) = headers.get("idempotency-key") else { return Ok(()) };
     let key = key.to_str().map_err(|_| Code::NameInvalid)?;
-    if key.is_empty() || key.len() > site.limits.name_bytes {
+    let readable = !key.is_empty() && !key.contains(char::is_control);
+    if !readable || key.len() > site.limits.name_bytes {
         return Err(Refusal::because(Code::NameInvalid, "Idempotency-Key").into());
     }
     draft.idempotency_key.get_or_insert_with(|| key.into());

@@ -14,4 +14,6 @@ mod h2;
 mod heads;
 mod http2;
 mod identity;
+mod names;
+mod slow;
 mod violations;
