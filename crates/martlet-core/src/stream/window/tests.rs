@@ -68,3 +68,11 @@ proptest! {
         prop_assert_eq!(offsets(window.until(from, limit)), until);
     }
 }
+
+#[test]
+fn the_farthest_offset_is_only_far() {
+    let mut window = Window::default();
+    (1..=3).for_each(|offset| window.push(publication(offset, 0), keep(5)));
+    assert_eq!(window.after(u64::MAX, 9).len(), 0);
+    assert_eq!(window.until(u64::MAX, 9).len(), 3);
+}
