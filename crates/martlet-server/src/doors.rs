@@ -1,6 +1,7 @@
 //! The way from a connection to what serves it: which requests are held open, which go to the
 //! HTTP API, and what a web page may do.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::TcpStream;
 use std::pin::Pin;
@@ -27,7 +28,7 @@ use martlet_transport::sse as sse_transport;
 use martlet_transport::stream::{SocketOptions, Stream};
 use martlet_transport::tls::Tls;
 use martlet_transport::websocket::handshake;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tower::ServiceExt as _;
 
 use crate::api;
@@ -101,6 +102,27 @@ pub struct Entrance {
     gate: Rc<Gate>,
     options: Rc<FrontOptions>,
     stop: watch::Receiver<bool>,
+    /// How many connections there are.
+    open: Cell<usize>,
+    /// Woken when one has ended.
+    ended: Notify,
+}
+
+/// A connection, as the entrance counts it.
+struct Open<'a>(&'a Entrance);
+
+impl<'a> Open<'a> {
+    fn new(entrance: &'a Entrance) -> Self {
+        entrance.open.set(entrance.open.get() + 1);
+        Self(entrance)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get() - 1);
+        self.0.ended.notify_waiters();
+    }
 }
 
 /// Waits until the node stops.
@@ -114,11 +136,29 @@ impl Entrance {
     pub fn new(site: Arc<Site>, worker: Rc<Worker>, stop: watch::Receiver<bool>) -> Self {
         let router = api::router(Arc::clone(&site));
         let options = FrontOptions { head_timeout: PATIENCE, ..FrontOptions::default() };
-        Self { gate: Rc::new(Gate { site, worker, router }), options: Rc::new(options), stop }
+        Self {
+            gate: Rc::new(Gate { site, worker, router }),
+            options: Rc::new(options),
+            stop,
+            open: Cell::new(0),
+            ended: Notify::new(),
+        }
+    }
+
+    /// Waits until there is no connection.
+    pub async fn emptied(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.open.get() == 0 {
+                return;
+            }
+            ended.await;
+        }
     }
 
     /// Serves one connection.
     pub async fn serve(self: Rc<Self>, socket: TcpStream) {
+        let _open = Open::new(&self);
         let site = &self.gate.site;
         let stream = match &site.tls {
             None => Stream::plain(socket, &site.socket),

@@ -2,6 +2,7 @@
 //! to one worker in one turn goes as one batch.
 
 use std::net::TcpStream;
+use std::time::Duration;
 
 use bytes::Bytes;
 use foldhash::quality::FixedState;
@@ -35,8 +36,9 @@ pub enum Mail {
     Hello(oneshot::Sender<()>),
     /// Say how things are.
     Stats(oneshot::Sender<WorkerStats>),
-    /// End all sessions; answer when the last has gone.
-    Stop(oneshot::Sender<()>),
+    /// End all sessions, of which those who are behind have this long to catch up; answer when the
+    /// last has gone.
+    Stop(Duration, oneshot::Sender<()>),
     /// End the worker.
     Exit,
 }

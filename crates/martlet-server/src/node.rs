@@ -29,6 +29,9 @@ use crate::rates::UserRates;
 use crate::revoked::Revoked;
 use crate::worker::{Common, Worker};
 
+/// How long connections without a session get to end by themselves when the node stops.
+const LAST_BYTES: Duration = Duration::from_secs(1);
+
 /// About how many letters a worker takes in at once.
 const LETTERS: usize = 256;
 
@@ -110,13 +113,14 @@ impl Node {
         self.site.tls.as_ref().map_or(Ok(()), Tls::reload)
     }
 
-    /// Stops: says that it is not ready, accepts nothing more, tells every client when to come
-    /// back, and waits for them to go, but no longer than `grace`. Says how many had not gone.
+    /// Stops: says that it is not ready, accepts nothing more, gives clients who are behind
+    /// half of `grace` to catch up, tells every client when to come back, and waits for them to
+    /// go, but no longer than `grace`. Says how many had not gone.
     pub async fn stop(self, grace: Duration) -> usize {
         self.site.ready.store(false, Ordering::Relaxed);
         // The threads listen to this as long as they live; one that is gone has stopped already.
         let _ = self.stopping.send(true);
-        let all = self.site.mailboxes.ask_all(Mail::Stop);
+        let all = self.site.mailboxes.ask_all(|emptied| Mail::Stop(grace / 2, emptied));
         let gone = tokio::time::timeout(grace, all).await.is_ok();
         let left = if gone { 0 } else { self.sessions().await };
         for worker in 0..self.site.mailboxes.workers() {
@@ -216,7 +220,7 @@ async fn work(
         let busy = batch.len() >= LETTERS;
         let (own, rest): (Vec<_>, Vec<_>) = batch
             .into_iter()
-            .partition(|mail| matches!(mail, Mail::Socket(_) | Mail::Stop(_) | Mail::Exit));
+            .partition(|mail| matches!(mail, Mail::Socket(_) | Mail::Stop(..) | Mail::Exit));
         if !rest.is_empty() {
             worker.handle_mail(rest);
         }
@@ -226,8 +230,13 @@ async fn work(
                     let serving = Rc::clone(&entrance).serve(socket);
                     tokio::task::spawn_local(serving);
                 }
-                Mail::Stop(emptied) => {
-                    tokio::task::spawn_local(tell_when_empty(Rc::clone(&worker), emptied));
+                Mail::Stop(catch_up, emptied) => {
+                    tokio::task::spawn_local(tell_when_empty(
+                        Rc::clone(&worker),
+                        Rc::clone(&entrance),
+                        catch_up,
+                        emptied,
+                    ));
                 }
                 _ => return,
             }
@@ -248,8 +257,17 @@ async fn vital(name: &'static str, task: impl Future<Output = ()>) {
     }
 }
 
-async fn tell_when_empty(worker: Rc<Worker>, emptied: oneshot::Sender<()>) {
-    worker.stop().await;
+/// Ends the sessions of a worker, and says when its connections have gone too: answers that are
+/// on their way arrive.
+async fn tell_when_empty(
+    worker: Rc<Worker>,
+    entrance: Rc<Entrance>,
+    catch_up: Duration,
+    emptied: oneshot::Sender<()>,
+) {
+    worker.stop(catch_up).await;
+    // A connection on which nothing is asked is waited for no longer than this.
+    let _ = tokio::time::timeout(LAST_BYTES, entrance.emptied()).await;
     // Nobody waits any more when the grace has passed.
     let _ = emptied.send(());
 }

@@ -214,7 +214,7 @@ impl Worker {
                 let _ = reply.send(state.stats());
             }
             // These are the business of the loop that takes the mail in.
-            Mail::Socket(_) | Mail::Stop(_) | Mail::Exit => {}
+            Mail::Socket(_) | Mail::Stop(..) | Mail::Exit => {}
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What the backend does to sessions, and the end of all of them.
 
+use std::time::Duration;
+
 use martlet_core::model::{Close, Code, Refusal};
 
 use super::*;
@@ -10,8 +12,8 @@ const RETURN_MIN_MS: u64 = 250;
 pub(super) const RETURN_SPREAD_MS: u64 = 1_000;
 const RETURN_SPREAD_PER_THOUSAND_MS: u64 = 1_000;
 
-/// How long readers of a stopping node get to take in what there is for them.
-const CATCH_UP: std::time::Duration = std::time::Duration::from_secs(1);
+/// How long nobody takes a byte until a stopping node takes them to be stuck.
+const STUCK: Duration = Duration::from_secs(1);
 
 impl Worker {
     pub(super) fn control(&self, state: &mut State, now: Now, control: Control) -> usize {
@@ -56,14 +58,26 @@ impl Worker {
         count
     }
 
-    /// Ends every session, once its client has been written what there is for it; waits until the
-    /// last has gone.
-    pub async fn stop(self: Rc<Self>) {
+    /// Ends every session, once the clients have been written what there is for them, though
+    /// after `catch_up` at the latest; waits until the last has gone.
+    pub async fn stop(self: Rc<Self>, catch_up: Duration) {
         self.stopping.set(true);
-        // Whoever takes nothing is not waited for: its cursor says where it was.
-        let _ = tokio::time::timeout(CATCH_UP, self.caught_up()).await;
+        // Whoever takes too long is waited for no more: its cursor says where it was.
+        let _ = tokio::time::timeout(catch_up, self.caught_up_or_stuck()).await;
         self.close_all();
         self.emptied().await;
+    }
+
+    /// Waits until every reader has been written everything there is, or none takes any more.
+    async fn caught_up_or_stuck(&self) {
+        let written = || self.state.borrow().counters.bytes_out;
+        let mut before = written();
+        while tokio::time::timeout(STUCK, self.caught_up()).await.is_err() {
+            let now = written();
+            if std::mem::replace(&mut before, now) == now {
+                return;
+            }
+        }
     }
 
     /// Waits until every reader has been written everything there is.
@@ -106,6 +120,6 @@ impl Worker {
 /// The end of a session because the node stops, with a return within `spread`.
 pub(super) fn shutdown(spread: u64) -> Close {
     let after = RETURN_MIN_MS + random::bits() % spread;
-    let after = Some(std::time::Duration::from_millis(after));
+    let after = Some(Duration::from_millis(after));
     Close { code: Code::Shutdown, detail: None, after }
 }

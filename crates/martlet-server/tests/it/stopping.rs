@@ -38,6 +38,24 @@ async fn a_stop_is_told_on_every_route_after_all_that_was_acknowledged() {
 }
 
 #[tokio::test]
+async fn who_is_behind_gets_the_time_to_catch_up() {
+    let node = TestNode::open(|_| {});
+    let mut followers = Vec::new();
+    for route in Route::ALL {
+        followers.push(Follower::open(&node, route, &["a"]).await);
+    }
+    node.backend().publish_large("a", 1, 100, 50_000).await;
+    let stopping = tokio::spawn(node.stop(PATIENCE));
+    let reading = followers.into_iter().map(|mut follower| async move {
+        follower.read_until("a", 100).await;
+        assert_eq!(follower.gaps, [], "{:?}", follower.route);
+        assert!(matches!(follower.step().await, Seen::Close { code: 3000, .. }));
+    });
+    futures_util::future::join_all(reading).await;
+    soon("the end", stopping).await.unwrap();
+}
+
+#[tokio::test]
 async fn followers_of_one_node_are_told_different_waits() {
     let node = TestNode::open(|_| {});
     let mut followers = Vec::new();
