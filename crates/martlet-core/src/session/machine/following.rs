@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::presence::Member;
-use crate::session::{Start, Subscribed};
+use crate::session::{Start, Subscribed, Verbs};
 
 impl Session {
     pub(super) fn subscribe(&mut self, now: Now, id: u32, subscribe: Subscribe) {
@@ -44,11 +44,12 @@ impl Session {
         if !matches!(self.stage, Stage::Attached) || self.follows(&channel) {
             return;
         }
-        self.keep_grant(ChannelGrant {
-            channel: channel.clone(),
-            verbs: super::super::Verbs::READ,
-            expires: self.identity.expires,
-        });
+        // What a token for the channel permitted beyond reading stays permitted.
+        let known = self.grants.iter().find(|grant| grant.channel == channel);
+        let known = known.map_or(Verbs::NONE, |grant| grant.verbs);
+        let verbs = Verbs::READ.iter().fold(known, Verbs::with);
+        let expires = self.identity.expires;
+        self.keep_grant(ChannelGrant { channel: channel.clone(), verbs, expires });
         self.follow_permitted(0, channel, Start::Now);
         self.tell_grant(now);
     }

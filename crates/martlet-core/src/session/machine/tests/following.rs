@@ -144,3 +144,14 @@ fn a_namespace_may_rather_close_those_it_cannot_catch_up() {
     bench.session.handle_lagged(name("patient:a"), 3, 9);
     assert_eq!(bench.words(), ["0 lagged patient:a 3 9"], "this one can be caught up");
 }
+
+#[test]
+fn being_made_to_follow_takes_no_permission_away() {
+    let mut bench = Bench::connected();
+    bench.say(2, refresh(Some("mine:a")));
+    let grant = channel_grant("mine:a", &[Verb::Publish], None);
+    bench.verdict("ask mine:a", Verdict::Channel(grant));
+    bench.session.follow_by_backend(bench.now, name("mine:a"));
+    bench.words();
+    assert_eq!(bench.say(3, Command::Publish(draft("mine:a"))), ["publish mine:a"]);
+}
