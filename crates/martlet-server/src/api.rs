@@ -25,6 +25,7 @@ mod tests;
 mod uplink;
 
 pub use answer::{refusal_json, refused};
+pub use door::{room, too_large};
 
 /// The most operations of one batch or broadcast.
 const BATCH_MAX: usize = 1_000;

@@ -89,14 +89,6 @@ impl Site {
     }
 }
 
-impl Site {
-    /// The most bytes of one request to the HTTP API. A batch is many publications, but it has to
-    /// fit into memory as a whole.
-    fn body_bytes(&self) -> usize {
-        self.limits.frame_bytes.max(self.limits.data_bytes).saturating_mul(16)
-    }
-}
-
 /// Where a worker's connections come in.
 pub struct Entrance {
     gate: Rc<Gate>,
@@ -321,7 +313,8 @@ async fn answer(service: GateService, request: Request<Incoming>) -> Response<Bo
 /// Asks the HTTP API, once the request is there as a whole.
 async fn ask(site: &Site, router: Router, request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let body = match collect(body, site.body_bytes()).await {
+    let (limit, too_large) = api::room(site, &parts.headers);
+    let body = match collect(body, limit, too_large).await {
         Ok(body) => Body::from(body),
         Err(refusal) => return unread(parts.version, &refusal),
     };
@@ -342,15 +335,14 @@ fn unread(version: Version, refusal: &Refusal) -> Response<Body> {
 }
 
 /// Reads a body of at most `limit` bytes, from a client that does not take for ever.
-async fn collect(body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
-    let too_large = || Refusal::because(Code::FrameTooLarge, format!("more than {limit} bytes"));
+async fn collect(body: Incoming, limit: usize, too_large: Refusal) -> Result<Bytes, Refusal> {
     if body.size_hint().lower() > limit as u64 {
-        return Err(too_large());
+        return Err(too_large);
     }
     let collected = tokio::time::timeout(PATIENCE, Limited::new(body, limit).collect()).await;
     match collected {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large),
         Ok(Err(_)) => Err(Refusal::because(Code::RequestInvalid, "the body ends early")),
         Err(_) => Err(Code::RequestTimeout.into()),
     }
@@ -401,7 +393,8 @@ async fn stream(
     head: &Head,
     request: Request<Incoming>,
 ) -> Response<Body> {
-    let body = match collect(request.into_body(), site.limits.frame_bytes).await {
+    let limit = site.limits.frame_bytes;
+    let body = match collect(request.into_body(), limit, api::too_large(limit)).await {
         Ok(body) => body,
         Err(refusal) => return unread(head.version, &refusal),
     };

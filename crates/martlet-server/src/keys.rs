@@ -105,10 +105,25 @@ pub enum ApiKeys {
 }
 
 impl ApiKeys {
-    /// Whether `presented` permits `scope`; answers the key's name, for the log. A wrong key
-    /// tells nothing by the time it takes: every key is compared, and in constant time.
+    /// Whether `presented` permits `scope`; answers the key's name, for the log.
     pub fn admit(&self, presented: Option<&str>, scope: Scope) -> Result<&str, Refusal> {
-        let Self::Keys(keys) = self else { return Ok("") };
+        let Some(key) = self.find(presented)? else { return Ok("") };
+        if !key.permits(scope) {
+            let detail = format!("the key {} lacks the scope {}", key.name, scope.name());
+            return Err(Refusal::because(Code::KeyNotAllowed, detail));
+        }
+        Ok(&key.name)
+    }
+
+    /// Whether `presented` is one of the keys, whatever it permits.
+    pub fn knows(&self, presented: Option<&str>) -> Result<(), Refusal> {
+        self.find(presented).map(|_| ())
+    }
+
+    /// The key that was presented; `None` where none is needed. A wrong key tells nothing by the
+    /// time it takes: every key is compared, and in constant time.
+    fn find(&self, presented: Option<&str>) -> Result<Option<&ApiKey>, Refusal> {
+        let Self::Keys(keys) = self else { return Ok(None) };
         let presented = presented.ok_or(Code::KeyInvalid)?;
         if presented.len() > KEY_BYTES_MAX {
             return Err(Code::KeyInvalid.into());
@@ -118,12 +133,7 @@ impl ApiKeys {
             let same = bool::from(key.hash.0.ct_eq(&hash.0));
             if same { Some(key) } else { found }
         });
-        let key = found.ok_or(Code::KeyInvalid)?;
-        if !key.permits(scope) {
-            let detail = format!("the key {} lacks the scope {}", key.name, scope.name());
-            return Err(Refusal::because(Code::KeyNotAllowed, detail));
-        }
-        Ok(&key.name)
+        found.map(Some).ok_or_else(|| Code::KeyInvalid.into())
     }
 }
 

@@ -168,6 +168,23 @@ fn keys_of_the_api_open_only_what_they_are_for() {
     assert_eq!(Raw::get(victim.address, &in_address).refusal(), (401, 1107));
 }
 
+/// What strangers send is not even waited for, when it is more than a frame.
+#[test]
+fn large_bodies_without_a_key_are_refused_unread() {
+    let victim = guarded("");
+    let announce = |field: &str| {
+        format!(
+            "POST /v1/batch HTTP/1.1\r\nHost: localhost\r\n{field}Content-Length: 900000\r\n\r\n"
+        )
+    };
+    assert_eq!(Raw::ask(victim.address, announce("")).refusal(), (401, 1107));
+    assert_eq!(Raw::ask(victim.address, announce("X-API-Key: no\r\n")).refusal(), (401, 1107));
+    let mut known = Raw::open(victim.address);
+    known.say(announce(&format!("X-API-Key: {KEY}\r\n")));
+    known.say("{\"publish\":[]}".to_owned() + &" ".repeat(900_000 - 14));
+    assert_eq!(known.answer().status, 200);
+}
+
 #[test]
 fn a_token_for_one_channel_opens_no_other() {
     let victim = guarded("");
