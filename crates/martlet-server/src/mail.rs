@@ -62,11 +62,11 @@ pub enum Control {
 }
 
 /// Which sessions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Whom {
     /// All of a user.
     User(UserId),
-    /// The one of a client.
+    /// All of a client; more than one if it has used its grant twice.
     Client(ClientId),
     /// The one with this key.
     Session(SessionKey),

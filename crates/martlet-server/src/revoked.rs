@@ -1,38 +1,57 @@
-//! Users whose grants were taken back: whoever the backend has disconnected for good does not
-//! come back with a grant from before, only with a new token.
+//! Users and clients whose grants were taken back: whoever the backend has disconnected for good
+//! does not come back with a grant from before, only with a new token.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hashbrown::HashMap;
-use martlet_core::model::{UnixMillis, UserId};
+use martlet_core::model::UnixMillis;
 use martlet_core::session::Grant;
 
-/// For every such user, since when grants are good again.
+use crate::mail::Whom;
+
+#[cfg(test)]
+mod tests;
+
+/// How many there are at least before it is looked for those that may be forgotten.
+const FEW: usize = 1_024;
+
+/// For each of them, since when grants are good again.
 #[derive(Debug)]
 pub struct Revoked {
     lifetime: Duration,
-    users: Mutex<HashMap<UserId, UnixMillis, foldhash::fast::RandomState>>,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    since: HashMap<Whom, UnixMillis, foldhash::fast::RandomState>,
+    /// With so many it is time to look for those that may be forgotten.
+    many: usize,
 }
 
 impl Revoked {
     /// Nobody. Entries are kept for the `lifetime` of grants; after it none is left to refuse.
     pub fn new(lifetime: Duration) -> Self {
-        Self { lifetime, users: Mutex::default() }
+        Self { lifetime, taken: Mutex::default() }
     }
 
-    /// Takes back every grant of `user` made until `at`.
-    pub fn revoke(&self, user: UserId, at: UnixMillis) {
-        let horizon = at.minus_ms(self.lifetime.as_millis() as u64);
-        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        users.retain(|_, since| *since >= horizon);
-        users.insert(user, at);
+    /// Takes back every grant of `whom` made until `at`.
+    pub fn revoke(&self, whom: Whom, at: UnixMillis) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.since.insert(whom, at);
+        if taken.since.len() > taken.many.max(FEW) {
+            let horizon = at.minus_ms(self.lifetime.as_millis() as u64);
+            taken.since.retain(|_, since| *since >= horizon);
+            taken.many = taken.since.len() * 2;
+        }
     }
 
     /// Whether a grant still stands.
     pub fn stands(&self, grant: &Grant) -> bool {
-        let Some(user) = &grant.identity.user else { return true };
-        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        users.get(user).is_none_or(|since| grant.issued > *since)
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let good = |whom: &Whom| taken.since.get(whom).is_none_or(|since| grant.issued > *since);
+        let user = grant.identity.user.clone().map(Whom::User);
+        good(&Whom::Client(grant.client)) && user.as_ref().is_none_or(good)
     }
 }

@@ -30,12 +30,15 @@ impl Worker {
                 session.end_subscription(&channel, why)
             }),
             Control::Disconnect { whom, close, at } => {
-                if !close.reconnect()
-                    && let Whom::User(user) = &whom
-                {
-                    self.common.revoked.revoke(user.clone(), at);
+                let for_good = !close.reconnect();
+                if for_good && !matches!(whom, Whom::Session(_)) {
+                    self.common.revoked.revoke(whom.clone(), at);
                 }
                 self.each(state, &whom, |session, _| {
+                    if for_good {
+                        let client = Whom::Client(session.client());
+                        self.common.revoked.revoke(client, at);
+                    }
                     session.close(close.clone());
                     true
                 })

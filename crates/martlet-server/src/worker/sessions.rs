@@ -10,6 +10,7 @@ use martlet_core::session::Session;
 use martlet_core::time::{Instant, Wheel};
 use martlet_transport::outlet::Outlet;
 use slab::Slab;
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use crate::mail::Whom;
@@ -86,7 +87,7 @@ pub(super) struct Sessions {
     entries: Slab<Entry>,
     generations: u32,
     by_key: HashMap<SessionKey, SessionIndex, foldhash::fast::RandomState>,
-    by_client: HashMap<ClientId, SessionIndex, foldhash::fast::RandomState>,
+    by_client: HashMap<ClientId, SmallVec<[SessionIndex; 2]>, foldhash::fast::RandomState>,
     by_user: HashMap<UserId, Vec<SessionIndex>, foldhash::fast::RandomState>,
     by_reader: Vec<Option<SessionIndex>>,
     dirty: Vec<SessionIndex>,
@@ -184,7 +185,9 @@ impl Sessions {
     pub fn of(&self, whom: &Whom) -> Vec<SessionIndex> {
         match whom {
             Whom::User(user) => self.by_user.get(user).cloned().unwrap_or_default(),
-            Whom::Client(client) => self.by_client.get(client).copied().into_iter().collect(),
+            Whom::Client(client) => {
+                self.by_client.get(client).map(|found| found.to_vec()).unwrap_or_default()
+            }
             Whom::Session(key) => self.by_key(*key).into_iter().collect(),
         }
     }
@@ -198,7 +201,10 @@ impl Sessions {
         let Some(entry) = self.get(index) else { return };
         let (client, user) = (entry.session.client(), entry.session.identity().user.clone());
         let before = std::mem::replace(&mut entry.listed, user.clone());
-        self.by_client.insert(client, index);
+        let of_client = self.by_client.entry(client).or_default();
+        if !of_client.contains(&index) {
+            of_client.push(index);
+        }
         if before != user {
             self.unlist_user(index, before);
             user.into_iter().for_each(|user| self.by_user.entry(user).or_default().push(index));
@@ -221,8 +227,11 @@ impl Sessions {
         let entry = self.entries.remove(index.0 as usize);
         let (key, client) = (entry.session.key(), entry.session.client());
         self.by_key.remove(&key);
-        if self.by_client.get(&client) == Some(&index) {
-            self.by_client.remove(&client);
+        if let Some(of_client) = self.by_client.get_mut(&client) {
+            of_client.retain(|listed| *listed != index);
+            if of_client.is_empty() {
+                self.by_client.remove(&client);
+            }
         }
         self.unlist_user(index, entry.listed);
     }

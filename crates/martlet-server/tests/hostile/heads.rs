@@ -248,3 +248,34 @@ fn bodies_that_are_too_large_are_refused_and_take_no_memory() {
     assert!(sent < 1_000, "an endless body is taken to its limit only, not {sent} chunks of it");
     calm.end();
 }
+
+#[test]
+fn what_is_no_tls_on_a_tls_port_ends_at_once_and_half_a_handshake_in_time() {
+    let victim = Victim::with(|options| options.server.tls.development = true);
+    let begun = Instant::now();
+    let garbage: [&[u8]; 4] = [
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x16\x03\x01\xff\xff",
+        &[0x16; 70_000],
+    ];
+    for bytes in garbage {
+        let mut raw = Raw::open(victim.address);
+        raw.say(bytes);
+        raw.half_close();
+        raw.ended();
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    let halves: Vec<_> = (0..50)
+        .map(|_| {
+            let mut raw = Raw::open(victim.address);
+            raw.say(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");
+            raw
+        })
+        .collect();
+    let begun = Instant::now();
+    for mut half in halves {
+        half.ended();
+    }
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}

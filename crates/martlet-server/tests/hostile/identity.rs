@@ -445,3 +445,33 @@ fn positions_at_the_end_of_numbers_harm_nobody() {
     }
     calm.end();
 }
+
+/// One grant, two connections: both are the same client, and the backend reaches both.
+#[test]
+fn a_grant_used_twice_hides_no_connection_from_the_backend() {
+    let victim = guarded("");
+    let mut first = WebSocket::open(victim.address);
+    first.command(json!({"id": 1, "connect": {"token": token(ann())}}));
+    let connected = first.event("connected");
+    let mut again: Vec<_> = (0..3).map(|_| WebSocket::open(victim.address)).collect();
+    for socket in &mut again {
+        socket.command(json!({"id": 1, "connect": {"grant": connected["grant"]}}));
+        assert_eq!(socket.event("connected")["client"], connected["client"]);
+    }
+    // The last one leaves; the others stay findable.
+    drop(again.pop());
+    victim.until_count("connections", 3);
+    let body = json!({"client": connected["client"]}).to_string();
+    let length = body.len();
+    let answer = Raw::ask(
+        victim.address,
+        format!(
+            "POST /v1/disconnect HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {KEY}\r\nContent-Length: {length}\r\n\r\n{body}"
+        ),
+    );
+    assert_eq!(answer.status, 200, "{answer:?}");
+    for mut socket in again.into_iter().chain([first]) {
+        assert_eq!(socket.closed().1, 3502);
+    }
+    assert_eq!(refused(&victim, json!({"grant": connected["grant"]})), 1105);
+}
