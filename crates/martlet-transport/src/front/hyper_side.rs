@@ -39,7 +39,9 @@ pub(super) async fn serve_http1<D: Doors>(
     let service = Strict { service: doors.service(peer, cut.clone()), doors };
     let mut connection =
         pin!(builder.serve_connection(TokioIo::new(rewind), service).with_upgrades());
+    // The connection comes first: a request that is here when the stop begins is still answered.
     tokio::select! {
+        biased;
         ended = connection.as_mut() => return note(ended, peer),
         () = cut.wanted() => return,
         () = stop => connection.as_mut().graceful_shutdown(),
@@ -74,6 +76,7 @@ pub(super) async fn serve_http2<D: Doors>(
     let service = Strict { service: doors.service(peer, cut.clone()), doors };
     let mut connection = pin!(builder.serve_connection(TokioIo::new(rewind), service));
     tokio::select! {
+        biased;
         ended = connection.as_mut() => return note(ended, peer),
         () = cut.wanted() => return,
         () = stop => connection.as_mut().graceful_shutdown(),
