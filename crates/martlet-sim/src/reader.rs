@@ -212,10 +212,14 @@ impl Reader {
     /// A gap moves the place in its channel. Before the stream has begun, the id that follows
     /// says so for all channels.
     fn take_gap(&mut self, gap: &Gap, cursor: Option<&Cursor>, record: &Record) -> Checked {
-        let was = self.places.get(&gap.channel);
-        let fits = was.is_some_and(|was| gap.from == was.offset.saturating_add(1));
+        // Whoever asked for the present may meet a gap before it was told where that is.
+        let was = self.resumes.get(&gap.channel).or(self.places.get(&gap.channel));
+        let fits = was.is_none_or(|was| gap.from == was.offset.saturating_add(1));
         let known = record.rank(&gap.channel, gap.resume.epoch).is_some();
-        hold(fits && known && self.begun == cursor.is_some(), || "a gap that does not fit".into())?;
+        hold(
+            fits && known && self.begun == cursor.is_some() && self.begun <= was.is_some(),
+            || "a gap that does not fit".into(),
+        )?;
         let Some(cursor) = cursor else {
             self.resumes.insert(gap.channel.clone(), gap.resume);
             return Ok(());

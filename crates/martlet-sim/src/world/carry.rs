@@ -262,7 +262,8 @@ impl World {
         let Some(link) = self.links.get(&connection) else { return Ok(()) };
         let rules = &self.options.rules;
         let wait = rules.ping + rules.pong + rules.limits.write_timeout + Duration::from_secs(1);
-        let disturbed = link.disturbed_at.is_some_and(|at| self.now < at.after(wait));
+        let lately = link.disturbed_at.is_some_and(|at| self.now < at.after(wait));
+        let disturbed = link.silent || lately;
         let worker = &self.nodes[link.place.node].workers[usize::from(link.place.worker.0)];
         let owed = worker.owed_bytes(connection) > rules.limits.owed_bytes;
         let blames = match close.code {

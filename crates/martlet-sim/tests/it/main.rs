@@ -1,6 +1,6 @@
 //! What runs the worlds and the transcripts.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "in a test, what cannot fail may end it")]
 
 mod seeds;
 mod vectors;
