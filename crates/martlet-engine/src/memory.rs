@@ -1,7 +1,11 @@
 //! The store that every node has built in: histories in memory, lost with the process. It
 //! answers at once and never fails, except that it keeps no more channels than it may.
+//!
+//! A channel that nobody has published in is not kept: its epoch follows from its name, so that
+//! whoever only looks at channels, however many, leaves nothing behind.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +30,9 @@ use keys::Keys;
 /// epoch and offset stand, so that nobody is told of a gap that is none.
 const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 3_600);
 
+/// How long it is remembered when there is little room for others.
+const REMEMBERED_WHEN_FULL: Duration = Duration::from_secs(600);
+
 /// How often it is looked for what may be forgotten.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -42,11 +49,17 @@ struct Channel {
 pub struct MemoryStore {
     channels: HashMap<ChannelName, Channel, foldhash::quality::FixedState>,
     channels_max: usize,
+    /// How much memory histories take, and may take.
+    weight: usize,
+    weight_max: usize,
+    /// Decides, with a channel's name, the epoch that it begins with.
+    secret: u64,
+    /// How often channels were forgotten that had been published in: they begin with another
+    /// epoch when they come again.
+    forgotten: u64,
     /// Channels that keep something, by when their oldest publication is too old.
     expiries: BTreeSet<(UnixMillis, ChannelName)>,
     keys: Keys,
-    /// Makes ids unique among all stores of all nodes.
-    unique: u64,
     made: u16,
     last: UnixMillis,
     replies: VecDeque<(StoreTicket, StoreReply)>,
@@ -61,14 +74,22 @@ impl MemoryStore {
         Self {
             channels: HashMap::with_hasher(hasher),
             channels_max,
+            weight: 0,
+            weight_max: usize::MAX,
+            secret: scramble(random),
+            forgotten: 0,
             expiries: BTreeSet::new(),
             keys: Keys::new(random),
-            unique: random,
             made: 0,
             last: now.wall,
             replies: VecDeque::new(),
             next_look: now.instant.after(LOOK),
         }
+    }
+
+    /// The same, with histories that take no more than this much memory.
+    pub fn with_bytes_max(self, bytes_max: usize) -> Self {
+        Self { weight_max: bytes_max, ..self }
     }
 
     /// How many channels it remembers.
@@ -87,49 +108,88 @@ impl MemoryStore {
         channel.age = keep.age;
         let key = draft.idempotency_key.clone();
         let publication = Arc::new(publish(draft, id, channel.head, time));
-        let first = channel.window.is_empty();
+        let (first, before) = (channel.window.is_empty(), channel.window.weight());
         channel.window.push(Arc::clone(&publication), keep);
+        let after = channel.window.weight();
+        self.weight = self.weight + after - before;
         if first && keep.size > 0 {
             self.expire_later(&publication.channel, time, keep.age);
         }
+        self.make_room(&publication.channel);
         if let Some(key) = key {
             self.keys.keep(key, &publication, now.instant);
         }
         Ok(StoreReply::Appended { publication, duplicate: false })
     }
 
-    fn read(&mut self, now: Now, read: Read) -> Result<StoreReply, StoreError> {
+    fn read(&mut self, now: Now, read: Read) -> StoreReply {
         let Read { channel, range, limit, keep } = read;
-        let channel = self.channel(now, &channel)?;
-        channel.window.expire(now.wall, keep.age);
-        let head = channel.head;
-        let first = channel.window.first().unwrap_or(head.offset + 1);
-        let (before, publications) = match range {
-            Range::After(offset) => (offset, channel.window.after(offset, limit)),
-            Range::Since(time) => {
-                let before = channel.window.before(time).unwrap_or(head.offset);
-                (before, channel.window.after(before, limit))
+        let nothing = Window::default();
+        let (head, window) = match self.channels.get_mut(&channel) {
+            Some(channel) => {
+                channel.used = now.instant;
+                self.weight -= channel.window.weight();
+                channel.window.expire(now.wall, keep.age);
+                self.weight += channel.window.weight();
+                (channel.head, &channel.window)
             }
-            Range::Until(offset) => (offset, channel.window.until(offset, limit)),
+            None => (begin((self.secret, self.forgotten), &channel), &nothing),
+        };
+        let first = window.first().unwrap_or(head.offset + 1);
+        let (before, publications) = match range {
+            Range::After(offset) => (offset, window.after(offset, limit)),
+            Range::Since(time) => {
+                let before = window.before(time).unwrap_or(head.offset);
+                (before, window.after(before, limit))
+            }
+            Range::Until(offset) => (offset, window.until(offset, limit)),
         };
         let extent = Extent { head, first, kept: keep.size > 0 };
-        Ok(StoreReply::Page(Page { extent, before, publications }))
+        StoreReply::Page(Page { extent, before, publications })
     }
 
     fn channel(&mut self, now: Now, name: &ChannelName) -> Result<&mut Channel, StoreError> {
         let full = self.channels.len() >= self.channels_max;
+        let life = (self.secret, self.forgotten);
         let channel = match self.channels.entry(name.clone()) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(_) if full => return Err(StoreError::Full),
             Entry::Vacant(entry) => {
-                self.unique = scramble(self.unique);
-                let head = Position { epoch: Epoch::new(self.unique), offset: 0 };
+                let head = begin(life, name);
                 let age = Duration::ZERO;
                 entry.insert(Channel { head, window: Window::default(), age, used: now.instant })
             }
         };
         channel.used = now.instant;
         Ok(channel)
+    }
+
+    /// Lets go of publications before their time, if histories take more memory than they may:
+    /// first of the channel that was published in, and then of those that would be the next to
+    /// expire.
+    fn make_room(&mut self, published: &ChannelName) {
+        while self.weight > self.weight_max {
+            if self.channels.get(published).is_some_and(|own| own.window.len() > 1) {
+                self.pop(published);
+                continue;
+            }
+            let next = self.expiries.iter().find(|(_, name)| name != published);
+            let Some(next) = next.cloned() else { return };
+            self.expiries.remove(&next);
+            if let Some((oldest, age)) = self.pop(&next.1) {
+                self.expire_later(&next.1, oldest, age);
+            }
+        }
+    }
+
+    /// Lets go of a channel's oldest publication; gives the time of the next, and how long the
+    /// channel keeps what it has.
+    fn pop(&mut self, name: &ChannelName) -> Option<(UnixMillis, Duration)> {
+        let channel = self.channels.get_mut(name)?;
+        self.weight -= channel.window.weight();
+        channel.window.pop();
+        self.weight += channel.window.weight();
+        Some((channel.window.oldest()?, channel.age))
     }
 
     /// Ids rise even where the wall clock jumps back.
@@ -155,7 +215,9 @@ impl MemoryStore {
             self.expiries.remove(&(at, name.clone()));
             let Some(channel) = self.channels.get_mut(&name) else { continue };
             let age = channel.age;
+            self.weight -= channel.window.weight();
             channel.window.expire(now.wall, age);
+            self.weight += channel.window.weight();
             if let Some(oldest) = channel.window.oldest() {
                 self.expire_later(&name, oldest, age);
             }
@@ -163,11 +225,28 @@ impl MemoryStore {
     }
 }
 
+impl MemoryStore {
+    /// Forgets channels that keep nothing and were not used for long, once there are many.
+    fn forget(&mut self, now: Now) {
+        let known = self.channels.len();
+        let remembered = match known {
+            _ if known <= self.channels_max / 2 => return,
+            _ if known <= self.channels_max / 4 * 3 => REMEMBERED,
+            _ => REMEMBERED_WHEN_FULL,
+        };
+        let dull = |channel: &Channel| {
+            channel.window.is_empty() && now.instant.since(channel.used) > remembered
+        };
+        self.channels.retain(|_, channel| !dull(channel));
+        self.forgotten += u64::from(self.channels.len() < known);
+    }
+}
+
 impl Store for MemoryStore {
     fn submit(&mut self, now: Now, ticket: StoreTicket, request: StoreRequest) {
         let reply = match request {
             StoreRequest::Append { draft, keep } => self.append(now, draft, keep),
-            StoreRequest::Read(read) => self.read(now, read),
+            StoreRequest::Read(read) => Ok(self.read(now, read)),
         };
         self.replies.push_back((ticket, reply.unwrap_or_else(StoreReply::Failed)));
     }
@@ -183,12 +262,7 @@ impl Store for MemoryStore {
         self.next_look = now.instant.after(LOOK);
         self.expire(now);
         self.keys.expire(now.instant);
-        let dull = |channel: &Channel| {
-            channel.window.is_empty() && now.instant.since(channel.used) > REMEMBERED
-        };
-        if self.channels.len() > self.channels_max / 2 {
-            self.channels.retain(|_, channel| !dull(channel));
-        }
+        self.forget(now);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -199,6 +273,13 @@ impl Store for MemoryStore {
 fn publish(draft: Draft, id: PublicationId, position: Position, time: UnixMillis) -> Publication {
     let Draft { channel, name, reference, tags, from, data, .. } = draft;
     Publication { channel, id, position, time, name, reference, tags, from, data }
+}
+
+/// Where a channel stands that nobody has published in.
+fn begin(life: (u64, u64), name: &ChannelName) -> Position {
+    let mut hasher = DefaultHasher::new();
+    (life, name.as_str()).hash(&mut hasher);
+    Position { epoch: Epoch::new(hasher.finish()), offset: 0 }
 }
 
 /// The next of a sequence of numbers that look random (SplitMix64). Epochs need to differ, not to

@@ -112,12 +112,14 @@ impl Worker {
         let rules = &common.rules;
         let workers = post.workers().max(1);
         let channels_max = rules.limits.channels_per_node.div_ceil(workers);
+        let store = MemoryStore::new(now, channels_max, random::bits())
+            .with_bytes_max(rules.limits.history_bytes / workers);
         let namespaces = Arc::clone(&rules.namespaces);
         let state = State {
             sessions: Sessions::new(now.instant),
             lane: Lane::new(LaneLimits::from(&rules.limits), random::bits()),
             shard: Shard::new(namespaces, channels_max, random::bits()),
-            store: Box::new(MemoryStore::new(now, channels_max, random::bits())),
+            store: Box::new(store),
             tickets: Tickets::default(),
             encoders: Encoders::new(DEFLATE_LEVEL),
             post,

@@ -22,6 +22,8 @@ pub struct Limits {
     pub channels_per_node: usize,
     /// The most publications one history request answers.
     pub history_page: usize,
+    /// The most bytes of history that a node keeps in memory.
+    pub history_bytes: usize,
     /// The most members one presence request answers.
     pub presence_page: usize,
     /// Commands a second that one connection may send, on average.
@@ -55,6 +57,7 @@ impl Default for Limits {
             channels_per_client: 128,
             channels_per_node: 1_000_000,
             history_page: 1_000,
+            history_bytes: 512 * 1024 * 1024,
             presence_page: 1_000,
             commands_per_second: 100,
             commands_burst: 400,

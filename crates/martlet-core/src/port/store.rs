@@ -54,7 +54,8 @@ pub enum Range {
 pub enum StoreReply {
     /// The draft is a publication now.
     Appended {
-        /// The publication; of a repeated draft, the first one.
+        /// The publication. Of a repeated draft it is the first one, of which only the place, the
+        /// id and the time need be known.
         publication: Arc<Publication>,
         /// Whether its key had been seen before, so that nothing was published.
         duplicate: bool,

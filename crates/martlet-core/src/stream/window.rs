@@ -30,6 +30,7 @@ impl Keep {
 #[derive(Debug, Clone, Default)]
 pub struct Window {
     kept: VecDeque<Arc<Publication>>,
+    weight: usize,
 }
 
 impl Window {
@@ -38,17 +39,25 @@ impl Window {
         if keep.size == 0 {
             return;
         }
+        self.weight += publication.weight();
         self.kept.push_back(publication);
         while self.kept.len() > keep.size {
-            self.kept.pop_front();
+            self.pop();
         }
+    }
+
+    /// Lets go of the oldest publication. Says whether there was one.
+    pub fn pop(&mut self) -> bool {
+        let oldest = self.kept.pop_front();
+        self.weight -= oldest.as_ref().map_or(0, |publication| publication.weight());
+        oldest.is_some()
     }
 
     /// Lets go of what is older than `age`.
     pub fn expire(&mut self, now: UnixMillis, age: Duration) {
         let horizon = now.minus_ms(age.as_millis() as u64);
         while self.kept.front().is_some_and(|oldest| oldest.time < horizon) {
-            self.kept.pop_front();
+            self.pop();
         }
         if self.kept.is_empty() {
             self.kept = VecDeque::new();
@@ -83,6 +92,11 @@ impl Window {
     pub fn until(&self, offset: Offset, limit: usize) -> Vec<Arc<Publication>> {
         let end = self.index_after(offset);
         self.kept.iter().take(end).rev().take(limit).cloned().collect()
+    }
+
+    /// How much memory they take, nearly.
+    pub fn weight(&self) -> usize {
+        self.weight
     }
 
     /// How many are kept.

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hashbrown::HashMap;
-use martlet_core::model::{ChannelName, Draft, Publication};
+use martlet_core::model::{ChannelName, Data, Draft, Publication};
 use martlet_core::time::Instant;
 
 /// How long a repeat is recognised.
@@ -13,6 +14,21 @@ const KEPT: Duration = Duration::from_secs(300);
 
 /// The most keys of one store; the oldest go first.
 const KEYS_MAX: usize = 200_000;
+
+/// What is known of a publication once its history has let it go: a key is no reason to hold data.
+fn receipt(publication: &Publication) -> Publication {
+    Publication {
+        channel: publication.channel.clone(),
+        id: publication.id,
+        position: publication.position,
+        time: publication.time,
+        name: None,
+        reference: None,
+        tags: Vec::new(),
+        from: None,
+        data: Data::Json(Bytes::new()),
+    }
+}
 
 type Key = (ChannelName, Box<str>);
 
@@ -47,7 +63,7 @@ impl Keys {
         }
         let key = (publication.channel.clone(), key);
         self.order.push_back((now.after(KEPT), key.clone()));
-        self.published.insert(key, Arc::clone(publication));
+        self.published.insert(key, Arc::new(receipt(publication)));
     }
 
     pub fn expire(&mut self, now: Instant) {

@@ -65,7 +65,10 @@ fn numbers_keeps_and_reads() {
 fn a_key_publishes_once_within_its_time() {
     let mut store = MemoryStore::new(at(0), 10, 7);
     let (first, _) = append(&mut store, at(0), draft("a", Some("k")));
-    assert_eq!(append(&mut store, at(299_999), draft("a", Some("k"))), (first.clone(), true));
+    let (again, repeated) = append(&mut store, at(299_999), draft("a", Some("k")));
+    assert!(repeated);
+    assert_eq!((again.id, again.position, again.time), (first.id, first.position, first.time));
+    assert!(again.data.is_empty(), "a key holds no data");
     assert!(!append(&mut store, at(1), draft("b", Some("k"))).1, "keys belong to a channel");
     let (later, duplicate) = append(&mut store, at(300_001), draft("a", Some("k")));
     assert!(!duplicate && later.position.offset == 2);
@@ -100,4 +103,100 @@ fn ids_rise_though_the_clock_jumps_back() {
     back.wall = UnixMillis(1);
     let (second, _) = append(&mut store, back, draft("a", None));
     assert!(second.id > first.id && second.time >= first.time);
+}
+
+#[test]
+fn channels_that_are_only_looked_at_are_not_kept() {
+    let mut store = MemoryStore::new(at(0), 2, 7);
+    let look = |store: &mut MemoryStore, channel: &str| {
+        let read = Read { channel: name(channel), range: Range::After(0), limit: 1, keep: KEEP };
+        match ask(store, at(0), StoreRequest::Read(read)) {
+            StoreReply::Page(page) => page.extent,
+            other => panic!("{other:?}"),
+        }
+    };
+    let extents: Vec<_> = (0..100).map(|n| look(&mut store, &format!("c{n}"))).collect();
+    assert_eq!(store.channels(), 0);
+    let epochs: std::collections::HashSet<_> = extents.iter().map(|e| e.head.epoch).collect();
+    assert_eq!(epochs.len(), 100, "each has an epoch of its own");
+    assert!(extents.iter().all(|e| (e.head.offset, e.first) == (0, 1)));
+    // Whoever looked before goes on from there, without a gap.
+    let (publication, _) = append(&mut store, at(1), draft("c50", None));
+    assert_eq!(publication.position, Position { offset: 1, ..extents[50].head });
+    let other = MemoryStore::new(at(0), 2, 8);
+    assert_ne!(begin((other.secret, 0), &name("c50")), extents[50].head);
+}
+
+#[test]
+fn a_channel_that_was_forgotten_comes_back_as_another() {
+    let mut store = MemoryStore::new(at(0), 4, 7);
+    let short = Keep { size: 0, age: Duration::ZERO };
+    let publish = |store: &mut MemoryStore, now, channel: &str| {
+        let draft = draft(channel, None);
+        match ask(store, now, StoreRequest::Append { draft, keep: short }) {
+            StoreReply::Appended { publication, .. } => publication.position,
+            other => panic!("{other:?}"),
+        }
+    };
+    let old = publish(&mut store, at(0), "a");
+    for channel in ["b", "c", "d"] {
+        publish(&mut store, at(0), channel);
+    }
+    let soon = at(REMEMBERED_WHEN_FULL.as_millis() as u64 / 2);
+    publish(&mut store, soon, "d");
+    store.handle_timeout(soon);
+    assert_eq!(store.channels(), 4, "a little while they are remembered even when it is full");
+    let later = at(REMEMBERED_WHEN_FULL.as_millis() as u64 + 1);
+    store.handle_timeout(later);
+    assert_eq!(store.channels(), 1, "what was used is still there");
+    let new = publish(&mut store, later, "a");
+    assert_eq!(new.offset, 1);
+    assert_ne!(new.epoch, old.epoch);
+}
+
+#[test]
+fn histories_take_no_more_memory_than_they_may() {
+    let large = |channel: &str| Draft {
+        data: Data::Json(Bytes::from(vec![b'1'; 10_000])),
+        ..draft(channel, None)
+    };
+    let keep = Keep { size: 100, age: Duration::from_secs(60) };
+    let mut store = MemoryStore::new(at(0), 1_000, 7).with_bytes_max(200_000);
+    let publish = |store: &mut MemoryStore, now, channel: &str| {
+        let request = StoreRequest::Append { draft: large(channel), keep };
+        assert!(matches!(ask(store, now, request), StoreReply::Appended { .. }));
+        assert!(store.weight <= store.weight_max, "{}", store.weight);
+        let held = store.channels.values().map(|channel| channel.window.weight());
+        assert_eq!(store.weight, held.sum::<usize>());
+    };
+    let kept = |store: &MemoryStore, channel: &str| store.channels[&name(channel)].window.len();
+    (0..5).for_each(|n| publish(&mut store, at(n), "quiet"));
+    // One channel that floods pays by itself,
+    (0..50).for_each(|n| publish(&mut store, at(10 + n), "loud"));
+    assert_eq!(kept(&store, "quiet"), 5);
+    assert!((10..20).contains(&kept(&store, "loud")));
+    // and a flood of channels takes from those that would be the next to go.
+    (0..50).for_each(|n| publish(&mut store, at(100 + n), &format!("c{n}")));
+    assert_eq!((kept(&store, "quiet"), kept(&store, "loud"), kept(&store, "c0")), (0, 0, 0));
+    assert_eq!(kept(&store, "c49"), 1);
+    let head = store.channels[&name("quiet")].head;
+    let read = Read { channel: name("quiet"), range: Range::After(0), limit: 9, keep };
+    let StoreReply::Page(page) = ask(&mut store, at(200), StoreRequest::Read(read)) else {
+        panic!("it is read")
+    };
+    assert_eq!((page.extent.head, page.extent.first), (head, 6), "what is gone is known");
+    // Time takes the rest, and nothing is left to count.
+    store.handle_timeout(at(120_000));
+    assert_eq!(store.weight, 0);
+    assert!(store.expiries.is_empty());
+}
+
+#[test]
+fn what_is_larger_than_all_room_is_still_taken() {
+    let mut store = MemoryStore::new(at(0), 10, 7).with_bytes_max(1);
+    append(&mut store, at(0), draft("a", None));
+    append(&mut store, at(0), draft("b", None));
+    let page = read(&mut store, at(1), Range::After(0));
+    assert_eq!(offsets(&page), [], "the older one has gone");
+    assert_eq!(store.channels[&name("b")].window.len(), 1);
 }

@@ -224,6 +224,7 @@ impl Checker<'_> {
             ("frame_bytes", limits.frame_bytes, 1 << 10, 64 * mib),
             ("data_bytes", limits.data_bytes, 1, 64 * mib),
             ("name_bytes", limits.name_bytes, 1, 1 << 10),
+            ("history_bytes", limits.history_bytes, mib, 1 << 40),
             ("owed_bytes", limits.owed_bytes, 1 << 10, 1 << 30),
             ("log_bytes", limits.log_bytes, 1 << 10, 1 << 30),
         ];

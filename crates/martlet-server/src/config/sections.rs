@@ -249,6 +249,10 @@ section! {
         value channels_per_node: usize = safe().channels_per_node;
         /// The most publications that one history request answers.
         value history_page: usize = safe().history_page;
+        /// The most bytes of history that a node keeps in memory. Where there is no more room,
+        /// the oldest publications go before their time, of the channel that is published in
+        /// first.
+        value history_bytes: Size = Size(safe().history_bytes);
         /// The most members that one presence request answers.
         value presence_page: usize = safe().presence_page;
         /// Commands a second that one connection may send, on average.
@@ -396,6 +400,7 @@ impl From<&Limits> for model::Limits {
             channels_per_client: limits.channels_per_client,
             channels_per_node: limits.channels_per_node,
             history_page: limits.history_page,
+            history_bytes: limits.history_bytes.0,
             presence_page: limits.presence_page,
             commands_per_second: limits.commands_per_second,
             commands_burst: limits.commands_burst,

@@ -14,6 +14,7 @@ mod h2;
 mod heads;
 mod http2;
 mod identity;
+mod memory;
 mod names;
 mod slow;
 mod violations;
