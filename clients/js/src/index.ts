@@ -4,6 +4,7 @@ export { codes } from "./codes.js";
 export { CURSOR_BYTES_MAX, formatCursor, parseCursor } from "./cursor.js";
 export { Emitter, type Listener } from "./emitter.js";
 export { MartletError } from "./error.js";
+export type { TransportChange } from "./line.js";
 export { Martlet, type MartletEvents } from "./martlet.js";
 export type * from "./model.js";
 export type {
@@ -13,8 +14,10 @@ export type {
   PublishOptions,
   SubscribeOptions,
 } from "./options.js";
+export type { NetworkStorage } from "./route/memory.js";
 export type { ChannelEvents, State } from "./session/output.js";
 export { Subscription } from "./subscription.js";
+export type { Bytes, Traffic } from "./traffic.js";
 export type { TransportName } from "./transport.js";
 export type { WebSocketClass, WebSocketLike } from "./transport/websocket.js";
 export type { Codec } from "./wire.js";

@@ -1,163 +1,315 @@
 /**
- * The client's line to its server: opens transports as the session asks, keeps the one that works,
- * and turns commands and events into frames and back. Decides nothing about the session.
+ * The client's line to its server: opens and closes transports as the route says, and turns
+ * commands and events into frames and back. Decides neither about the session nor about the ways
+ * there; it has the sockets, and the route's timer.
  */
 
-import { json } from "./codec/json.js";
-import type { MartletOptions } from "./options.js";
-import type { Closed, TransportEvents, TransportName } from "./transport.js";
-import { Race, type Runner } from "./transport/race.js";
-import { SseTransport } from "./transport/sse.js";
-import { WebSocketTransport, type WebSocketClass } from "./transport/websocket.js";
-import type { Codec, Command, Connected, Event, Frame } from "./wire.js";
+import { codes } from "./codes.js";
+import type { Dialer } from "./dialer.js";
+import { pack } from "./packing.js";
+import { Route } from "./route.js";
+import type { Memory } from "./route/memory.js";
+import type { Hello, RouteOutput, Why } from "./route/output.js";
+import type { Meter } from "./traffic.js";
+import type { Closed, Transport, TransportEvents, TransportName } from "./transport.js";
+import type { Command, Connected, Event, Frame } from "./wire.js";
 
-/** What the line tells. */
+/** The session's transport has changed. */
+export interface TransportChange {
+  /** Absent for the first one. */
+  readonly from?: TransportName;
+  readonly to: TransportName;
+  readonly why: Why;
+}
+
+/** What the line tells and asks. */
 export interface LineEvents {
   onevents(events: Event[]): void;
   onalive(): void;
   onclose(closed: Closed): void;
   /** A command is larger than the server takes. */
   ontoolarge(id: number): void;
+  ontransport(change: TransportChange): void;
+  /** The `connect` of a live session that moves, or of a probe; none when it is not live. */
+  onhello(hello: "move" | "probe"): Command | undefined;
 }
 
-/** How much of a head start the preferred transport has, in milliseconds. */
-const HEAD_START = { first: 300, min: 100, max: 3_000 };
-/** Well below the limit of any server. */
-const COMMANDS_PER_FRAME = 128;
-/** What a server takes at least, before it has said. */
-const FRAME_BYTES = 64 * 1024;
+/** What a line is made of. */
+export interface LineOptions {
+  readonly dialer: Dialer;
+  readonly memory: Memory;
+  readonly meter: Meter;
+  readonly now: () => number;
+}
+
+
+/** What the server may answer to `connect`. */
+const FIRST_ANSWERS: readonly Event["name"][] = ["connected", "error", "close"];
+
+/** A transport as the line holds it, and what came over it before it carried the session. */
+interface Way {
+  readonly id: number;
+  readonly name: TransportName;
+  transport: Transport | undefined;
+  held: Event[];
+  connected: Connected | undefined;
+  began: number;
+}
 
 /** The line of one client. */
 export class Line {
-  readonly #base: string;
-  readonly #options: MartletOptions;
+  readonly #options: LineOptions;
   readonly #events: LineEvents;
-  #race: Race | undefined;
-  #headStart = HEAD_START.first;
-  #frameBytes = FRAME_BYTES;
+  readonly #route: Route;
+  readonly #ways = new Map<number, Way>();
+  #first: readonly Command[] = [];
+  #current: Way | undefined;
+  #last: TransportName | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(base: string, options: MartletOptions, events: LineEvents) {
-    this.#base = base;
+  constructor(options: LineOptions, events: LineEvents) {
+    const { dialer, memory } = options;
     this.#options = options;
     this.#events = events;
+    this.#route = new Route({ names: dialer.names, memory, random: Math.random });
   }
 
   /** The transport in use. */
   get transport(): TransportName | undefined {
-    return this.#race?.winner?.name;
+    return this.#current?.name;
   }
 
-  /** Opens a transport that carries `commands` first. */
+  /** Opens transports that carry `commands` first. */
   dial(commands: readonly Command[]): void {
-    const began = performance.now();
-    const names = this.#options.transports ?? ["websocket", "sse"];
-    const runners = names.flatMap((name) => this.#runner(name, commands) ?? []);
-    const race: Race = new Race(runners, this.#headStart, {
-      onopen: () => this.#measure(performance.now() - began),
-      onframe: (frame) => this.#handleFrame(race, frame),
-      onalive: () => this.#events.onalive(),
-      onclose: (closed) => this.#handleClosed(race, closed),
-    });
-    this.#race = race;
+    this.#first = commands;
+    this.#route.dial(this.#options.now());
+    // Not yet: the session must have ended its turn before it can hear of the end of this.
+    queueMicrotask(() => this.#drive());
   }
 
-  /** Twice what it took the last time: a preferred transport that is alive then wins. */
-  #measure(took: number): void {
-    this.#headStart = Math.min(Math.max(HEAD_START.min, 2 * took), HEAD_START.max);
+  /** Ends every transport, or the tries for one. */
+  hangUp(reason: string): void {
+    this.#route.hangUp(reason);
+    this.#drive();
   }
 
-  #runner(name: TransportName, commands: readonly Command[]): Runner | undefined {
-    const codec = this.#codec(name);
-    const first = codec.join(commands.map(codec.encode));
-    if (name === "sse") {
-      const request = this.#options.fetch ?? globalThis.fetch.bind(globalThis);
-      const dial = (first: Frame, events: TransportEvents) =>
-        new SseTransport(request, this.#base, codec.subprotocol, first, events);
-      return { name, first, dial };
-    }
-    const own = (globalThis as { WebSocket?: WebSocketClass }).WebSocket;
-    const socketClass = this.#options.WebSocket ?? own;
-    const url = `${this.#base.replace(/^http/, "ws")}/v1/ws`;
-    const dial = (first: Frame, events: TransportEvents) =>
-      new WebSocketTransport(socketClass as WebSocketClass, url, codec.subprotocol, first, events);
-    return socketClass === undefined ? undefined : { name, first, dial };
+  /** There is news of the network. */
+  handleWake(): void {
+    this.#route.handleWake(this.#options.now());
+    this.#drive();
   }
 
-  #codec(name: TransportName): Codec {
-    return name === "websocket" ? (this.#options.binary ?? json) : json;
-  }
-
-  /** Sends commands, in as few frames as the server's limits permit. */
+  /** Sends commands. While another way takes over nothing is: the session sends it anew. */
   send(commands: readonly Command[]): void {
-    const transport = this.#race?.winner;
-    if (transport === undefined) {
+    const way = this.#current;
+    if (way?.connected !== undefined && !this.#route.moving) {
+      const codec = this.#options.dialer.codec(way.name);
+      const limit = way.connected.frame_bytes;
+      const frames = pack(codec, commands, limit, (id) => this.#events.ontoolarge(id));
+      frames.forEach((frame) => way.transport?.send(frame));
+    }
+  }
+
+  // Carrying out what the route says.
+
+  #tell(take: (now: number) => void): void {
+    take(this.#options.now());
+    this.#drive();
+  }
+
+  #drive(): void {
+    const now = this.#options.now();
+    if (now >= this.#route.deadline) {
+      this.#route.handleTimeout(now);
+    }
+    for (let output; (output = this.#route.poll()) !== undefined;) {
+      this.#carryOut(output);
+    }
+    this.#setTimer();
+  }
+
+  #setTimer(): void {
+    clearTimeout(this.#timer);
+    const { deadline } = this.#route;
+    if (deadline !== Infinity) {
+      const wait = Math.max(0, Math.ceil(deadline - this.#options.now()));
+      this.#timer = setTimeout(() => this.#drive(), wait);
+    }
+  }
+
+  #carryOut(output: RouteOutput): void {
+    switch (output.do) {
+      case "open":
+        return this.#open(output.way, output.name, output.hello);
+      case "speak":
+        return this.#speak(output.way, output.hello);
+      case "carry":
+        return this.#carry(output.way, output.why);
+      case "drop":
+        return this.#drop(output.way, output.reason);
+      case "fail":
+        this.#current = undefined;
+        return this.#events.onclose(output.closed);
+    }
+  }
+
+  #open(id: number, name: TransportName, hello: Hello): void {
+    const { now } = this.#options;
+    const nothing = { transport: undefined, held: [], connected: undefined };
+    const way: Way = { id, name, ...nothing, began: now() };
+    this.#ways.set(id, way);
+    try {
+      way.transport = this.#dial(way, hello);
+    } catch (error) {
+      // A transport may fail at once, such as a WebSocket that the page's policy forbids.
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#close(way, { code: 0, reason });
+    }
+  }
+
+  #dial(way: Way, hello: Hello): Transport | undefined {
+    const { dialer } = this.#options;
+    const events = this.#listen(way);
+    if (way.name === "websocket") {
+      return dialer.socket(events);
+    }
+    const first = this.#hello(way.name, hello);
+    if (first === undefined) {
+      this.#close(way, { code: 0, reason: "The session is not there to move." });
+      return undefined;
+    }
+    return dialer.oneWay(way.name, first, events);
+  }
+
+  #listen(way: Way): TransportEvents {
+    return {
+      onopen: () => this.#tell((now) => this.#route.handleOpen(now, way.id)),
+      onframe: (frame) => this.#handleFrame(way, frame),
+      onalive: () => (way === this.#current ? this.#events.onalive() : undefined),
+      ontraffic: (up, down) => this.#options.meter.add(way.name, up, down),
+      onclose: (closed) => this.#close(way, closed),
+    };
+  }
+
+  #hello(name: TransportName, hello: Hello): Frame | undefined {
+    const asked = hello === "first" ? undefined : this.#events.onhello(hello);
+    const commands = hello === "first" ? this.#first : asked === undefined ? [] : [asked];
+    const codec = this.#options.dialer.codec(name);
+    return commands.length === 0 ? undefined : codec.join(commands.map(codec.encode));
+  }
+
+  #speak(id: number, hello: Hello): void {
+    const way = this.#ways.get(id);
+    const first = way === undefined ? undefined : this.#hello(way.name, hello);
+    if (way !== undefined && first !== undefined) {
+      way.began = this.#options.now();
+      way.transport?.send(first);
+    }
+  }
+
+  #carry(id: number, why: Why): void {
+    const way = this.#ways.get(id);
+    if (way === undefined) {
       return;
     }
-    const codec = this.#codec(transport.name);
-    for (const written of this.#pack(codec, commands)) {
-      transport.send(codec.join(written));
+    this.#current = way;
+    const { held } = way;
+    way.held = [];
+    this.#announce(way.name, why);
+    this.#deliver(way, held);
+  }
+
+  #announce(to: TransportName, why: Why): void {
+    const from = this.#last;
+    this.#last = to;
+    if (from !== to) {
+      this.#events.ontransport({ ...(from === undefined ? {} : { from }), to, why });
     }
   }
 
-  #pack(codec: Codec, commands: readonly Command[]): Frame[][] {
-    const frames: Frame[][] = [];
-    let room = 0;
-    for (const command of commands) {
-      const written = codec.encode(command);
-      const size = byteLength(written) + 1;
-      if (size > this.#frameBytes) {
-        this.#events.ontoolarge(command.id);
-        continue;
-      }
-      const last = frames.at(-1);
-      if (last === undefined || size > room || last.length >= COMMANDS_PER_FRAME) {
-        frames.push([written]);
-        room = this.#frameBytes - size;
-      } else {
-        last.push(written);
-        room -= size;
-      }
+  #drop(id: number, reason: string): void {
+    const way = this.#ways.get(id);
+    this.#ways.delete(id);
+    if (way === this.#current) {
+      this.#current = undefined;
     }
-    return frames;
+    way?.transport?.close(1000, reason);
   }
 
-  /** The server has named the session and its limits. */
-  handleConnected({ session, frame_bytes: frameBytes }: Connected): void {
-    this.#frameBytes = frameBytes;
-    this.#race?.winner?.handleConnected(session, frameBytes);
+  #close(way: Way, closed: Closed): void {
+    if (this.#ways.delete(way.id)) {
+      // Not at once: a transport may end while it is being made.
+      queueMicrotask(() => this.#tell((now) => this.#route.handleClosed(now, way.id, closed)));
+    }
   }
 
-  /** Ends the transport, or the tries for one. */
-  hangUp(code: number, reason: string): void {
-    this.#race?.close(code, reason);
-    this.#race = undefined;
-  }
+  // What comes.
 
-  #handleFrame(race: Race, frame: Frame): void {
-    const name = race.winner?.name;
-    if (this.#race !== race || name === undefined) {
+  #handleFrame(way: Way, frame: Frame): void {
+    if (!this.#ways.has(way.id)) {
       return;
     }
     let events: Event[];
     try {
-      events = this.#codec(name).decode(frame);
+      events = this.#options.dialer.codec(way.name).decode(frame);
     } catch (error) {
-      this.hangUp(3500, "a frame that could not be read");
       const detail = error instanceof Error ? error.message : String(error);
-      this.#events.onclose({ code: 0, reason: `The server sent what is no frame (${detail}).` });
+      way.transport?.close(3500, "a frame that could not be read");
+      this.#close(way, { code: 0, reason: `The server sent what is no frame (${detail}).` });
       return;
     }
-    this.#events.onevents(events);
+    if (way === this.#current) {
+      this.#deliver(way, events);
+    } else {
+      this.#hold(way, events);
+    }
   }
 
-  #handleClosed(race: Race, closed: Closed): void {
-    if (this.#race === race) {
-      this.#race = undefined;
-      this.#events.onclose(closed);
+  /** The close of a connection that another of ours has replaced is no news for the session. */
+  #deliver(way: Way, events: Event[]): void {
+    const end = events.findIndex(({ name, body }) => name === "close" && isReplaced(body));
+    const replaced = end >= 0 && this.#route.handleReplaced(this.#options.now(), way.id);
+    const told = replaced ? events.slice(0, end) : events;
+    if (told.length > 0) {
+      this.#events.onevents(told);
     }
+    if (replaced) {
+      this.#drive();
+    }
+  }
+
+  /** What comes over a way that does not carry the session waits until it does. */
+  #hold(way: Way, events: Event[]): void {
+    way.held.push(...events);
+    if (way.connected !== undefined) {
+      return;
+    }
+    const first = way.held.find(({ name }) => FIRST_ANSWERS.includes(name));
+    if (first?.name === "connected") {
+      way.held = way.held.slice(way.held.indexOf(first));
+      this.#handleConnected(way, first.body);
+    } else if (first?.name === "close" && this.#route.racing) {
+      this.#events.onevents([first]);
+    } else if (first !== undefined) {
+      this.#refuse(way, first);
+    }
+  }
+
+  #refuse(way: Way, answer: Event): void {
+    const refused = answer.name === "error" ? { refused: answer.body, answered: true } : {};
+    way.transport?.close(1000, "refused");
+    this.#close(way, { code: 0, reason: "The server refused.", ...refused });
+  }
+
+  #handleConnected(way: Way, connected: Connected): void {
+    way.connected = connected;
+    way.transport?.handleConnected(connected);
+    const now = this.#options.now();
+    this.#options.meter.measure(now - way.began);
+    this.#tell(() => this.#route.handleConnected(now, way.id));
   }
 }
 
-function byteLength(frame: Frame): number {
-  return typeof frame === "string" ? new TextEncoder().encode(frame).length : frame.length;
+function isReplaced(body: unknown): boolean {
+  return (body as { code?: number }).code === codes.replaced;
 }

@@ -7,7 +7,8 @@ import { codes } from "./codes.js";
 import { formatCursor, parseCursor } from "./cursor.js";
 import { Emitter } from "./emitter.js";
 import { MartletError, refusal } from "./error.js";
-import { Line } from "./line.js";
+import { Dialer } from "./dialer.js";
+import { Line, type TransportChange } from "./line.js";
 import type { HistoryPage, Position, Presence, Published } from "./model.js";
 import {
   AGENT,
@@ -20,10 +21,14 @@ import {
   type PublishOptions,
   type SubscribeOptions,
 } from "./options.js";
-import { watchPage } from "./page.js";
+import { Naps } from "./naps.js";
+import { networkTo, storageFor } from "./network.js";
+import { isHidden, watchPage } from "./page.js";
+import { Memory } from "./route/memory.js";
 import { Session } from "./session.js";
 import type { Output, State } from "./session/output.js";
 import { Subscription } from "./subscription.js";
+import { Meter, type Traffic } from "./traffic.js";
 import type { Closed, TransportName } from "./transport.js";
 import type { Commands, Draft, Event } from "./wire.js";
 
@@ -33,12 +38,16 @@ export interface MartletEvents {
   state: State;
   /** The server began a subscription by itself. */
   subscription: Subscription;
+  /** Another transport carries the session; nothing is missed by that. */
+  transport: TransportChange;
   /** Something went wrong that no promise and no subscription tells. */
   error: MartletError;
 }
 
 /** The longest that a browser's timer can wait. */
 const TIMER_MAX = 2 ** 31 - 1;
+/** How often at least a page that is seen looks whether the computer slept. */
+const NAP_CHECK = 15_000;
 const QUEUE = 256;
 const QUEUE_BYTES = 8 * 1024 * 1024;
 
@@ -55,6 +64,8 @@ export class Martlet extends Emitter<MartletEvents> {
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #channelTokens = new Map<string, GetToken>();
   readonly #settlers = new Map<number, Settler>();
+  readonly #meter = new Meter();
+  readonly #naps = new Naps();
   readonly #start: Map<string, Position>;
   readonly #unwatch: () => void;
   #state: State = { state: "disconnected", code: 0, name: "new", message: "Not connected yet." };
@@ -78,16 +89,29 @@ export class Martlet extends Emitter<MartletEvents> {
       queueBytes: options.queueBytes ?? QUEUE_BYTES,
       random: Math.random,
     });
-    this.#line = new Line(baseOf(url), options, {
+    this.#line = this.#lineTo(baseOf(url), options);
+    this.#unwatch = watchPage({
+      onwake: () => this.#handleWake(),
+      onfreeze: () => this.#handleFreeze(),
+    });
+    if (options.autoConnect ?? true) {
+      this.connect();
+    }
+  }
+
+  #lineTo(base: string, options: MartletOptions): Line {
+    const memory = new Memory(storageFor(options.storage), () => networkTo(base));
+    const dialer = new Dialer(base, options);
+    const parts = { dialer, memory, meter: this.#meter, now: () => this.#now() };
+    return new Line(parts, {
       onevents: (events) => this.#handleEvents(events),
       onalive: () => this.#input((now) => this.#session.handleAlive(now)),
       onclose: (closed) => this.#handleClosed(closed),
       ontoolarge: (id) => this.#input(() => this.#session.handleTooLarge(id)),
+      ontransport: (change) => this.emit("transport", change),
+      onhello: (hello) =>
+        hello === "probe" ? this.#session.probe() : this.#session.move(this.#now()),
     });
-    this.#unwatch = watchPage(() => this.#input((now) => this.#session.handleWake(now)));
-    if (options.autoConnect ?? true) {
-      this.connect();
-    }
   }
 
   /** How the client is. */
@@ -108,6 +132,11 @@ export class Martlet extends Emitter<MartletEvents> {
   /** The transport in use. */
   get transport(): TransportName | undefined {
     return this.#line.transport;
+  }
+
+  /** Bytes and round trips, as far as they were measured. */
+  get traffic(): Traffic {
+    return this.#meter.traffic;
   }
 
   /** The positions in all channels, as one text to come back with. */
@@ -189,7 +218,9 @@ export class Martlet extends Emitter<MartletEvents> {
     }
     const began = performance.now();
     await this.#ask("ping", {});
-    return performance.now() - began;
+    const took = performance.now() - began;
+    this.#meter.measure(took);
+    return took;
   }
 
   #ask<K extends "publish" | "history" | "presence" | "ping">(
@@ -246,9 +277,28 @@ export class Martlet extends Emitter<MartletEvents> {
     clearTimeout(this.#timer);
     const { deadline } = this.#session;
     if (deadline !== Infinity) {
-      const wait = Math.min(Math.max(0, Math.ceil(deadline - now)), TIMER_MAX);
-      this.#timer = setTimeout(() => this.#drive(), wait);
+      const most = isHidden() ? TIMER_MAX : NAP_CHECK;
+      const wait = Math.min(Math.max(0, Math.ceil(deadline - now)), most);
+      this.#timer = setTimeout(() => this.#handleTimer(now + wait), wait);
     }
+  }
+
+  #handleTimer(due: number): void {
+    if (this.#naps.handleTimer(due, this.#now(), Date.now())) {
+      this.#handleWake();
+    }
+    this.#drive();
+  }
+
+  #handleWake(): void {
+    this.#line.handleWake();
+    this.#input((now) => this.#session.handleWake(now));
+  }
+
+  /** Carried out at once: there may be no later. */
+  #handleFreeze(): void {
+    this.#session.handleFreeze(this.#now());
+    this.#drive();
   }
 
   #carryOut(output: Output): void {
@@ -256,7 +306,7 @@ export class Martlet extends Emitter<MartletEvents> {
       case "dial":
         return this.#line.dial(output.commands);
       case "hang_up":
-        return this.#line.hangUp(output.code, output.reason);
+        return this.#line.hangUp(output.reason);
       case "send":
         return this.#line.send(output.commands);
       case "fetch_token":
@@ -309,9 +359,6 @@ export class Martlet extends Emitter<MartletEvents> {
 
   #handleEvents(events: Event[]): void {
     for (const event of events) {
-      if (event.name === "connected") {
-        this.#line.handleConnected(event.body);
-      }
       this.#session.handleEvent(this.#now(), event);
     }
     this.#schedule();

@@ -1,6 +1,7 @@
 /** What an application can choose, and what holds when it does not. */
 
 import type { Position } from "./model.js";
+import type { NetworkStorage } from "./route/memory.js";
 import type { TransportName } from "./transport.js";
 import type { WebSocketClass } from "./transport/websocket.js";
 import type { Codec } from "./wire.js";
@@ -17,12 +18,17 @@ export interface MartletOptions {
   readonly token?: string;
   /** Called for the first token, unless `token` is given, and for a new one before the old ends. */
   readonly getToken?: GetToken;
-  /** The transports to use, the preferred one first. */
+  /** The transports to use, the preferred one first; all there are unless given. */
   readonly transports?: readonly TransportName[];
   /** The binary codec, `proto` of `martlet/proto`, to use it over WebSocket. */
   readonly binary?: Codec;
   /** Where to go on in channels that are subscribed to, from an earlier `client.cursor`. */
   readonly cursor?: string;
+  /**
+   * Where to remember which transports work on which network: the page's `localStorage` unless
+   * given, or only in this client when `false`.
+   */
+  readonly storage?: NetworkStorage | false;
   /** Whether to connect without being asked to. */
   readonly autoConnect?: boolean;
   /** The shortest wait before coming back. */

@@ -12,44 +12,15 @@ import { codes } from "./codes.js";
 import { MartletError, refusal } from "./error.js";
 import type { Position } from "./model.js";
 import { Asks } from "./session/asks.js";
+import { Comeback, type Ending } from "./session/comeback.js";
 import { Heartbeat } from "./session/heartbeat.js";
 import { Identity } from "./session/identity.js";
+import type { SessionOptions } from "./session/options.js";
 import { Outbox, type Output, type State } from "./session/output.js";
 import type { PlaceOptions } from "./session/place.js";
 import { Places } from "./session/places.js";
-import type { Close, Commands, Connected, Event, Refused } from "./wire.js";
+import type { Close, Command, Commands, Connected, Event, Refused } from "./wire.js";
 
-/** What a session is made of. Times are in milliseconds. */
-export interface SessionOptions {
-  readonly agent: string;
-  readonly token: string | undefined;
-  /** Whether the application can be asked for tokens. */
-  readonly fetches: boolean;
-  readonly backoffMin: number;
-  readonly backoffMax: number;
-  /** How long one try to connect may take. */
-  readonly connectTimeout: number;
-  /** How long a command may wait for its answer. */
-  readonly timeout: number;
-  /** How many commands may wait for their answers. */
-  readonly queue: number;
-  /** How many bytes of published data may wait. */
-  readonly queueBytes: number;
-  /** Numbers in [0, 1). */
-  readonly random: () => number;
-}
-
-/** Why a connection ended. */
-export interface Ending {
-  readonly code: number;
-  readonly name: string;
-  readonly message: string;
-  /** When to come back. */
-  readonly after?: number;
-}
-
-/** A connection that lived this long was a success, and the waits begin anew. */
-const STABLE = 5_000;
 /** How long a connection may take to prove that it lives, when there is reason to doubt. */
 const PATIENCE = 3_000;
 
@@ -63,7 +34,7 @@ export class Session {
   readonly #places: Places;
   readonly #identity: Identity;
   readonly #heartbeat = new Heartbeat();
-  readonly #backoff: Backoff;
+  readonly #comeback: Comeback;
   #phase: Phase = "off";
   /** When the phase ends by itself: a try to connect, or a wait. */
   #phaseEnds = Infinity;
@@ -71,11 +42,15 @@ export class Session {
   #advised = false;
   #liveSince = 0;
   #connectId = 0;
+  /** The number of the `connect` by which the session may move to another transport. */
+  #moveId = 0;
   #refreshId = 0;
   #fetching = false;
   #skew = 0;
   #connected: Connected | undefined;
   #closed = false;
+  /** Whether the last state told was `connected`. */
+  #toldConnected = false;
   #tokenBackoff = new Backoff(1_000, 30_000);
 
   constructor(options: SessionOptions) {
@@ -84,7 +59,7 @@ export class Session {
     this.#asks = new Asks({ count, bytes, timeout }, this.#outbox);
     this.#places = new Places(this.#outbox, random);
     this.#identity = new Identity(options.token, options.fetches);
-    this.#backoff = new Backoff(options.backoffMin, options.backoffMax);
+    this.#comeback = new Comeback(options.backoffMin, options.backoffMax);
   }
 
   // What the application asks.
@@ -256,7 +231,7 @@ export class Session {
     this.#heartbeat.handleHeard(now);
     switch (event.name) {
       case "connected":
-        this.#handleConnected(now, event.body);
+        this.#handleConnected(now, event.id, event.body);
         break;
       case "close":
         this.#handleClose(now, event.body);
@@ -280,49 +255,42 @@ export class Session {
         this.#asks.settle(event.id, event);
         break;
       default:
-        this.#handleChannelEvent(now, event);
+        this.#places.handleEvent(now, event);
     }
   }
 
-  #handleChannelEvent(now: number, event: Event): void {
-    switch (event.name) {
-      case "publication":
-        this.#places.handlePublication(event.body);
-        break;
-      case "subscribed":
-        this.#places.handleSubscribed(now, event.id, event.body);
-        break;
-      case "unsubscribed":
-        this.#places.handleUnsubscribed(event.body);
-        break;
-      case "gap":
-        this.#places.handleGap(event.body);
-        break;
-      case "lagged":
-        this.#places.handleLagged(event.body);
-        break;
-      case "join":
-      case "leave":
-        this.#places.handleMember(event.name, event.body);
-        break;
-    }
-  }
-
-  #handleConnected(now: number, connected: Connected): void {
-    if (this.#phase !== "dialing") {
+  #handleConnected(now: number, id: number, connected: Connected): void {
+    if (this.#phase === "live" && id === this.#moveId) {
+      this.#handleMoved(id);
+    } else if (this.#phase !== "dialing") {
       return;
+    } else {
+      this.#phase = "live";
+      this.#phaseEnds = Infinity;
+      this.#liveSince = now;
     }
-    this.#phase = "live";
-    this.#phaseEnds = Infinity;
-    this.#liveSince = now;
+    this.#begin(now, connected);
+  }
+
+  /** Another transport carries the live session: what the old one did not answer is asked anew. */
+  #handleMoved(id: number): void {
+    this.#moveId = 0;
+    this.#refreshId = 0;
+    this.#outbox.dropCommands();
+    this.#places.handleMoved(id);
+  }
+
+  #begin(now: number, connected: Connected): void {
     this.#connected = connected;
     this.#skew = connected.time - now;
     this.#places.handleTime(now, connected.time);
     this.#identity.handleConnected(now, connected);
     this.#heartbeat.start(now, connected.ping + connected.pong);
     this.#asks.sendAll();
-    const message = connected.resumed ? "Connected; the session goes on." : "Connected.";
-    this.#state({ state: "connected", code: 0, name: "connected", message });
+    if (!this.#toldConnected || !connected.resumed) {
+      const message = connected.resumed ? "Connected; the session goes on." : "Connected.";
+      this.#state({ state: "connected", code: 0, name: "connected", message });
+    }
   }
 
   #handleClose(now: number, close: Close): void {
@@ -360,6 +328,16 @@ export class Session {
     }
   }
 
+  /** The page is put to sleep. What there is of a connection ends, until `handleWake`. */
+  handleFreeze(now: number): void {
+    if (this.#phase !== "off") {
+      this.#detach("frozen");
+      this.#wait(now, Infinity, false);
+      const message = "The page sleeps.";
+      this.#state({ state: "disconnected", code: 0, name: "frozen", message, retryIn: 0 });
+    }
+  }
+
   /** Time has passed. */
   handleTimeout(now: number): void {
     this.#asks.handleTimeout(now);
@@ -388,6 +366,28 @@ export class Session {
       const message = "No connection in time.";
       this.#lose(now, { code: 0, name: "connect_timeout", message });
     }
+  }
+
+  // What a transport asks that is to take over, or to show whether it works.
+
+  /** The `connect` by which the live session moves to another transport. */
+  move(now: number): Command | undefined {
+    if (this.#phase !== "live") {
+      return undefined;
+    }
+    this.#moveId = this.#outbox.nextId();
+    const subscribe = this.#places.askToMove(now);
+    const list = subscribe.length === 0 ? {} : { subscribe };
+    const body = { ...this.#identity.credentials, agent: this.#options.agent, ...list };
+    return { id: this.#moveId, name: "connect", body };
+  }
+
+  /** A `connect` that leaves the session where it is, and follows nothing. */
+  probe(): Command | undefined {
+    const { session: _, ...credentials } = this.#identity.credentials;
+    const body = { ...credentials, agent: this.#options.agent };
+    const id = this.#outbox.nextId();
+    return this.#phase === "live" ? { id, name: "connect", body } : undefined;
   }
 
   // What the session tells.
@@ -454,16 +454,24 @@ export class Session {
   }
 
   /** The connection, or the try for one, is over; the client comes back. */
-  #lose(now: number, { code, name, message, after }: Ending): void {
-    if (this.#phase === "live" && now - this.#liveSince >= STABLE) {
-      this.#backoff.reset();
-    }
+  #lose(now: number, ending: Ending): void {
+    const { code, name, message, after } = ending;
+    const lived = this.#phase === "live" ? now - this.#liveSince : 0;
+    const retryIn = this.#comeback.next(now, lived, ending, this.#options.random());
+    const atOnce = retryIn === 0 && this.#phase === "live";
     this.#detach(name);
-    const retryIn = Math.max(1, after ?? this.#backoff.next(this.#options.random()));
+    if (atOnce && !this.#identity.wantsToken) {
+      this.#dial(now); // Nothing to tell, unless it fails.
+      return;
+    }
+    this.#wait(now, Math.max(1, retryIn), after !== undefined);
+    this.#state({ state: "disconnected", code, name, message, retryIn: Math.max(1, retryIn) });
+  }
+
+  #wait(now: number, time: number, advised: boolean): void {
     this.#phase = "waiting";
-    this.#phaseEnds = now + retryIn;
-    this.#advised = after !== undefined;
-    this.#state({ state: "disconnected", code, name, message, retryIn });
+    this.#phaseEnds = now + time;
+    this.#advised = advised;
   }
 
   /** The connection is over, and the client stays away. */
@@ -486,6 +494,7 @@ export class Session {
   }
 
   #state(state: State): void {
+    this.#toldConnected = state.state === "connected";
     this.#outbox.put({ do: "state", state });
   }
 }

@@ -1,22 +1,22 @@
 /**
  * The seam between the client and what carries its frames. A transport knows sockets and requests;
- * what a frame means is the session's business.
+ * what a frame means is the session's business, and which transport to use is the route's.
  */
 
-import type { Frame, Refused } from "./wire.js";
+import type { Connected, Frame, Refused } from "./wire.js";
 
 /** The transports there are. */
-export type TransportName = "websocket" | "sse";
+export type TransportName = "websocket" | "sse" | "stream" | "poll";
 
-/** An open way to the server. */
+/** A way to the server, open or opening. */
 export interface Transport {
   readonly name: TransportName;
   /** Sends a frame. Frames arrive in the order they were sent. */
   send(frame: Frame): void;
   /** Ends it. Nothing is told afterwards. */
   close(code: number, reason: string): void;
-  /** The server has named the session and its limit: for uplinks that are requests of their own. */
-  handleConnected(session: string, frameBytes: number): void;
+  /** The server has named the session and its limits: for requests beside the first one. */
+  handleConnected(connected: Connected): void;
 }
 
 /** Why a transport ended or could not be opened. */
@@ -26,16 +26,18 @@ export interface Closed {
   readonly reason: string;
   /** What the server answered instead, where it did. */
   readonly refused?: Refused;
+  /** Whether that was its answer to `connect`, which would be the same on every transport. */
+  readonly answered?: boolean;
 }
 
-/** What a transport tells. `onopen` at most once, `onclose` at the end, once. */
+/** What a transport tells. `onclose` comes at the end, once. */
 export interface TransportEvents {
+  /** It can be sent over; not told where the first frame went with the opening. At most once. */
   onopen(): void;
   onframe(frame: Frame): void;
   /** Something came that is not a frame but a sign of life. */
   onalive(): void;
+  /** So many bytes of payload went up and came down. */
+  ontraffic(up: number, down: number): void;
   onclose(closed: Closed): void;
 }
-
-/** Opens a transport whose first frame is `first`. */
-export type Dial = (first: Frame, events: TransportEvents) => Transport;

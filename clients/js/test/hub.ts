@@ -49,6 +49,8 @@ export class Peer {
   down: Down | undefined;
   user: string | undefined;
   readonly channels = new Set<Channel>();
+  /** The highest number of a command that came by the uplink. */
+  sent = 0;
 }
 
 /** Everything a test may want to set or count. */
@@ -132,6 +134,17 @@ export class Hub {
       }
     }
     return peer;
+  }
+
+  /** Takes a frame of the uplink, whose commands rise in number: what does not is a repeat. */
+  takeOnce(frame: string, down: Down, peer: Peer): void {
+    for (const line of frame.split("\n")) {
+      const { id = peer.sent + 1 } = JSON.parse(line) as { id?: number };
+      if (id > peer.sent) {
+        peer.sent = line.includes('"id"') ? id : peer.sent;
+        this.take(line, down, peer);
+      }
+    }
   }
 
   #connect(id: unknown, body: Body, down: Down): Peer | undefined {

@@ -1,6 +1,7 @@
 /**
- * The test double's doors: WebSocket, SSE with its uplink, and files of a page. Binds to a free
- * port of the loopback address.
+ * The test double's doors: WebSocket, streams, polls and their uplink, and files of a page. Binds
+ * to a free port of the loopback address. What stands between client and server on bad networks is
+ * in here too: what drops, buffers, cuts, or answers in the server's place.
  */
 
 import { once } from "node:events";
@@ -18,6 +19,7 @@ import { text } from "node:stream/consumers";
 import { WebSocketServer, type WebSocket } from "ws";
 
 import { Hub, type Down, type Peer } from "./hub.js";
+import { Polls } from "./polls.js";
 
 const TYPES: Record<string, string> = {
   ".html": "text/html; charset=utf-8",
@@ -25,14 +27,25 @@ const TYPES: Record<string, string> = {
   ".js": "text/javascript",
 };
 
+/** An answer that the server did not give. */
+export interface Foreign {
+  status: number;
+  body: string;
+  type?: string;
+}
+
 /** What a double can be made to do wrong. */
 export interface Faults {
   /** Answers WebSocket upgrades with this status. */
   refuseWebSocket?: number;
   /** Takes WebSocket connections and never answers the upgrade. */
   stallWebSocket?: boolean;
-  /** Answers event streams with this status and body. */
-  refuseSse?: { status: number; body: string };
+  /** Answers requests of these paths under `/v1/` so. */
+  foreign?: Record<string, Foreign>;
+  /** Holds back what streams have to tell, as a proxy does that waits for the end. */
+  buffer?: boolean;
+  /** Takes this many requests of the path, does as they say, and loses the answers. */
+  loseAnswers?: Record<string, number>;
 }
 
 /** A running double. */
@@ -43,6 +56,7 @@ export class Server {
   pieces = Infinity;
   /** Bodies of the requests of the uplink, in order. */
   readonly sends: string[] = [];
+  readonly polls = new Polls(this.hub);
   readonly #http: HttpServer;
   readonly #sockets = new Set<Socket>();
   readonly #webSockets = new WebSocketServer({
@@ -79,6 +93,7 @@ export class Server {
   async stop(): Promise<void> {
     const closed = once(this.#http, "close");
     this.#http.close();
+    this.polls.stop();
     this.#sockets.forEach((socket) => socket.destroy());
     await closed;
   }
@@ -108,24 +123,46 @@ export class Server {
   async #request(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? "/", this.url);
     const body = await text(request).catch(() => "");
-    if (pathname === "/v1/sse") {
-      this.#stream(body, response);
-    } else if (pathname === "/v1/send") {
-      this.#send(searchParams.get("session") ?? "", body, response);
+    const path = pathname.replace("/v1/", "");
+    const foreign = this.faults.foreign?.[path];
+    if (foreign !== undefined) {
+      const { status, body: page, type = "text/html" } = foreign;
+      response.writeHead(status, { "content-type": type }).end(page);
+      return;
+    }
+    const lost = this.#loses(path);
+    if (path === "sse" || path === "stream") {
+      this.#stream(path, body, response);
+    } else if (path === "poll") {
+      this.polls.take(searchParams, body, lost ? deaf(response) : response);
+    } else if (path === "send") {
+      this.#send(searchParams.get("session") ?? "", body, lost ? deaf(response) : response);
     } else {
       await this.#file(pathname, response);
     }
   }
 
-  #stream(first: string, response: ServerResponse): void {
-    if (this.faults.refuseSse !== undefined) {
-      response.writeHead(this.faults.refuseSse.status).end(this.faults.refuseSse.body);
-      return;
+  #loses(path: string): boolean {
+    const left = this.faults.loseAnswers?.[path] ?? 0;
+    if (left > 0) {
+      this.faults.loseAnswers = { ...this.faults.loseAnswers, [path]: left - 1 };
     }
-    response.writeHead(200, { "content-type": "text/event-stream" });
-    response.write(": martlet\n\n");
+    return left > 0;
+  }
+
+  #stream(path: keyof typeof FRAMINGS, first: string, response: ServerResponse): void {
+    const { type, hello, event } = FRAMINGS[path];
+    if (this.faults.buffer !== true) {
+      response.writeHead(200, { "content-type": type });
+      response.write(hello);
+    }
+    const write = (text: string) => {
+      if (this.faults.buffer !== true) {
+        this.#write(response, text);
+      }
+    };
     const down: Down = {
-      send: (event) => this.#write(response, `data: ${JSON.stringify(event)}\n\n`),
+      send: (told) => write(event(JSON.stringify(told))),
       end: () => response.end(),
       cut: () => response.destroy(),
     };
@@ -148,11 +185,11 @@ export class Server {
     this.sends.push(body);
     if (peer?.down === undefined) {
       const error = { code: 1009, name: "unknown_session", message: "There is no such session." };
-      response.writeHead(404).end(JSON.stringify(error));
+      response.writeHead(404, { "content-type": "application/json" }).end(JSON.stringify(error));
       return;
     }
     response.writeHead(204).end();
-    this.hub.take(body, peer.down, peer);
+    this.hub.takeOnce(body, peer.down, peer);
   }
 
   async #file(pathname: string, response: ServerResponse): Promise<void> {
@@ -166,5 +203,21 @@ export class Server {
     response.end(await readFile(join(this.#root, name)));
   }
 }
+
+/** The way down breaks right before the answer. */
+function deaf(response: ServerResponse): ServerResponse {
+  response.writeHead = () => response;
+  response.end = () => response.destroy();
+  return response;
+}
+
+const FRAMINGS = {
+  sse: {
+    type: "text/event-stream",
+    hello: ": martlet\n\n",
+    event: (text: string) => `data: ${text}\n\n`,
+  },
+  stream: { type: "application/x-ndjson", hello: "\n", event: (text: string) => `${text}\n` },
+} as const;
 
 const SUBPROTOCOL = "martlet.v1.json";

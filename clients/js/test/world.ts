@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 
-import { Session, type SessionOptions } from "../src/session.js";
+import { Session } from "../src/session.js";
+import type { SessionOptions } from "../src/session/options.js";
 import type { ChannelEvent, Output, State } from "../src/session/output.js";
 import type { Command, Commands, Connected, Event, Events } from "../src/wire.js";
 

@@ -19,6 +19,8 @@ export interface AskLimits {
 
 interface Ask {
   readonly command: Command;
+  /** Its number on the wire, for the connection it was sent over last. */
+  wire: number;
   readonly bytes: number;
   readonly deadline: number;
 }
@@ -26,6 +28,8 @@ interface Ask {
 /** The commands that wait for an answer. */
 export class Asks {
   readonly #waiting = new Map<number, Ask>();
+  /** What waits, by its number on the wire. */
+  readonly #wires = new Map<number, number>();
   readonly #limits: AskLimits;
   readonly #outbox: Outbox;
   #bytes = 0;
@@ -44,52 +48,62 @@ export class Asks {
       return refusal("queue_full");
     }
     this.#bytes += bytes;
-    this.#waiting.set(command.id, { command, bytes, deadline: now + this.#limits.timeout });
+    const deadline = now + this.#limits.timeout;
+    this.#waiting.set(command.id, { command, wire: command.id, bytes, deadline });
+    this.#wires.set(command.id, command.id);
     return undefined;
   }
 
-  /** An answer came. Returns whether anybody waited for it. */
-  settle(id: number, answer: Event | MartletError): boolean {
-    const ask = this.#waiting.get(id);
-    if (ask === undefined) {
+  /** An answer came to what has this number on the wire. Returns whether anybody waited for it. */
+  settle(wire: number, answer: Event | MartletError): boolean {
+    const id = this.#wires.get(wire);
+    const ask = id === undefined ? undefined : this.#waiting.get(id);
+    if (id === undefined || ask === undefined) {
       return false;
     }
+    this.#wires.delete(wire);
     this.#waiting.delete(id);
     this.#bytes -= ask.bytes;
     this.#outbox.put({ do: "settle", id, answer });
     return true;
   }
 
-  /** Sends everything that waits, over a connection that knows nothing of it yet. */
+  /**
+   * Sends everything that waits, over a connection that knows nothing of it yet. With new numbers:
+   * a server takes one that is not higher than another it had for a repeat.
+   */
   sendAll(): void {
-    for (const { command } of this.#waiting.values()) {
-      this.#outbox.send(command);
+    this.#wires.clear();
+    for (const [id, ask] of this.#waiting) {
+      ask.wire = this.#outbox.nextId();
+      this.#wires.set(ask.wire, id);
+      this.#outbox.send({ ...ask.command, id: ask.wire });
     }
   }
 
   /** The connection is lost. A ping measures one connection, so it does not outlive it. */
   handleDetached(): void {
-    for (const { command } of [...this.#waiting.values()]) {
+    for (const { command, wire } of [...this.#waiting.values()]) {
       if (command.name === "ping") {
-        this.settle(command.id, refusal("disconnected"));
+        this.settle(wire, refusal("disconnected"));
       }
     }
   }
 
   /** Gives up what has waited for too long. */
   handleTimeout(now: number): void {
-    for (const [id, { deadline }] of [...this.#waiting]) {
+    for (const { wire, deadline } of [...this.#waiting.values()]) {
       if (deadline > now) {
         break;
       }
-      this.settle(id, refusal("timeout"));
+      this.settle(wire, refusal("timeout"));
     }
   }
 
   /** Gives up everything. */
   refuseAll(error: MartletError): void {
-    for (const id of [...this.#waiting.keys()]) {
-      this.settle(id, error);
+    for (const { wire } of [...this.#waiting.values()]) {
+      this.settle(wire, error);
     }
   }
 

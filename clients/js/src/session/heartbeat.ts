@@ -19,9 +19,13 @@ export class Heartbeat {
     this.#probe = undefined;
   }
 
-  /** There is reason to doubt: an answer to a ping is due within `patience` milliseconds. */
+  /**
+   * There is reason to doubt: an answer to a ping is due within `patience` milliseconds. So much
+   * time there is in any case: a computer that slept has not yet read what came meanwhile.
+   */
   probe(now: number, patience: number): void {
     this.#probe ??= now + patience;
+    this.#heard = Math.max(this.#heard, this.#probe - this.#silence);
   }
 
   /** When the connection is to be given up. */

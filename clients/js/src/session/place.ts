@@ -4,7 +4,7 @@
  */
 
 import { Backoff } from "../backoff.js";
-import type { Position, Publication } from "../model.js";
+import type { Gap, Position, Publication } from "../model.js";
 import type { Subscribe } from "../wire.js";
 
 /** How a subscription begins. */
@@ -47,6 +47,10 @@ export class Place {
   /** The number of the `refresh` that is not answered yet; 0 for none. */
   refreshing = 0;
   readonly #since: number | undefined;
+  /** The position that the move to another transport named, while the stream is not there yet. */
+  #moved: Position | undefined;
+  /** How far the old transport brought the stream before the new one took over. */
+  #arrived: Position | undefined;
   #hole: string | undefined;
 
   constructor(channel: string, options: PlaceOptions) {
@@ -69,9 +73,18 @@ export class Place {
     return { channel: this.channel, ...token, ...(this.position ?? since) };
   }
 
-  /** The stream begins after `position`. */
-  begin({ epoch, offset }: Position): void {
-    this.position = { epoch, offset };
+  /**
+   * The stream begins after `position`. Returns whether it merely goes on over another transport;
+   * then what the old one brought meanwhile counts, and comes once more at most to be dropped.
+   */
+  begin({ epoch, offset }: Position): boolean {
+    const moved = this.#moved;
+    const goesOn = moved !== undefined && moved.epoch === epoch && moved.offset <= offset;
+    this.#moved = undefined;
+    this.#arrived = goesOn ? this.position : undefined;
+    if (!goesOn || offset > (this.position?.offset ?? 0)) {
+      this.position = { epoch, offset };
+    }
     this.asked = 0;
     this.live = true;
     this.alone = false;
@@ -79,10 +92,26 @@ export class Place {
     this.fresh = false;
     this.retryAt = Infinity;
     this.backoff.reset();
+    return goesOn;
+  }
+
+  /**
+   * Another transport has taken over. The stream was asked for after `start` by the command `id`,
+   * or is yet to be asked for.
+   */
+  move(id: number, start: Subscribe | undefined): void {
+    const { live } = this;
+    this.detach();
+    this.asked = start === undefined ? 0 : id;
+    const { epoch, offset } = start ?? this.start;
+    if (live && epoch !== undefined && offset !== undefined) {
+      this.#moved = { epoch, offset };
+    }
   }
 
   /** The connection is lost. */
   detach(): void {
+    this.#moved = this.#arrived = undefined;
     this.asked = 0;
     this.live = false;
     this.refreshing = 0;
@@ -90,9 +119,22 @@ export class Place {
     this.retryAt = Infinity;
   }
 
-  /** Where the stream goes on after a gap. */
-  skip({ epoch, offset }: Position): void {
-    this.position = { epoch, offset };
+  /**
+   * Publications are gone for good, and the stream goes on behind them. Returns what of the gap is
+   * one: after a move it may name publications that the old transport brought.
+   */
+  skip(gap: Gap): Gap | undefined {
+    const arrived = this.#arrived;
+    const { epoch, offset } = gap;
+    if (arrived === undefined || arrived.epoch !== epoch || gap.reason === "ahead") {
+      this.position = { epoch, offset };
+      return gap;
+    }
+    if (offset > arrived.offset) {
+      this.position = { epoch, offset };
+    }
+    const from = Math.max(gap.from, arrived.offset + 1);
+    return gap.to !== undefined && from > gap.to ? undefined : { ...gap, from };
   }
 
   /** Looks at a publication; the place moves on when it is to be delivered. */
@@ -109,6 +151,7 @@ export class Place {
       return "hole";
     }
     this.position = { epoch, offset };
+    this.#arrived = undefined;
     return "deliver";
   }
 

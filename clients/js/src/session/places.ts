@@ -6,7 +6,7 @@
 import { codes } from "../codes.js";
 import { MartletError, refusal } from "../error.js";
 import type { Gap, Lagged, MemberChange, Position, Publication, Unsubscribed } from "../model.js";
-import type { Events, Refused, Subscribe } from "../wire.js";
+import type { Event, Events, Refused, Subscribe } from "../wire.js";
 import type { Outbox } from "./output.js";
 import { Place, type PlaceOptions } from "./place.js";
 import { expiryOf, refreshTime } from "./token.js";
@@ -27,6 +27,8 @@ export class Places {
   readonly #places = new Map<string, Place>();
   readonly #outbox: Outbox;
   readonly #random: () => number;
+  /** What the last `askToMove` gave, by its place. */
+  readonly #moving = new Map<Place, Subscribe>();
   /** What to add to the client's clock to get the server's. */
   #skew = 0;
   /** Whether there may be something to ask for. */
@@ -125,6 +127,39 @@ export class Places {
   }
 
   /**
+   * The streams that flow or are asked for, with their positions at this moment, for a transport
+   * that may take over. Nothing changes until `handleMoved`; until then the old one delivers.
+   */
+  askToMove(now: number): Subscribe[] {
+    this.#moving.clear();
+    let room = SUBSCRIBE_BYTES;
+    for (const place of this.#places.values()) {
+      this.#dropExpiredToken(now, place);
+      const flows = place.live || place.asked !== 0;
+      room -= flows ? sizeOf(place.start) : 0;
+      if (flows && room >= 0 && !place.alone && !place.wantsToken(true)) {
+        this.#moving.set(place, place.start);
+      }
+    }
+    return [...this.#moving.values()];
+  }
+
+  /** The transport that was given these streams by the command `id` has taken over. */
+  handleMoved(id: number): void {
+    for (const place of this.#places.values()) {
+      place.move(id, this.#moving.get(place));
+      this.#moving.delete(place);
+    }
+    // These were ended by the application while the move was under way.
+    const body = [...this.#moving.keys()].map(({ channel }) => channel);
+    if (body.length > 0) {
+      this.#outbox.send({ id: 0, name: "unsubscribe", body });
+    }
+    this.#moving.clear();
+    this.changed = true;
+  }
+
+  /**
    * The command `id` was refused as a whole, perhaps for one channel's sake: each of its channels
    * is asked for by itself from now on. Returns whether that is something new to try.
    */
@@ -206,6 +241,25 @@ export class Places {
     place.refreshAt = refreshes ? refreshTime(now, end - this.#skew) : Infinity;
   }
 
+  /** An event about a channel came. */
+  handleEvent(now: number, event: Event): void {
+    switch (event.name) {
+      case "publication":
+        return this.handlePublication(event.body);
+      case "subscribed":
+        return this.handleSubscribed(now, event.id, event.body);
+      case "unsubscribed":
+        return this.handleUnsubscribed(event.body);
+      case "gap":
+        return this.handleGap(event.body);
+      case "lagged":
+        return this.handleLagged(event.body);
+      case "join":
+      case "leave":
+        return this.handleMember(event.name, event.body);
+    }
+  }
+
   /** A stream begins. */
   handleSubscribed(now: number, id: number, subscribed: Events["subscribed"]): void {
     const { channel } = subscribed;
@@ -218,9 +272,11 @@ export class Places {
     if (place === undefined || (id !== 0 && place.asked !== id)) {
       return; // The application has thought better of it since.
     }
-    place.begin(subscribed);
+    const goesOn = place.begin(subscribed);
     this.#scheduleRefresh(now, place, subscribed.expires);
-    this.#outbox.tell(channel, { name: "subscribed", body: subscribed });
+    if (!goesOn) {
+      this.#outbox.tell(channel, { name: "subscribed", body: subscribed });
+    }
   }
 
   /** A publication came. */
@@ -261,9 +317,9 @@ export class Places {
   /** Publications are gone for good. */
   handleGap(gap: Gap): void {
     const place = this.#places.get(gap.channel);
-    if (place?.live === true) {
-      place.skip(gap);
-      this.#outbox.tell(gap.channel, { name: "gap", body: gap });
+    const body = place?.live === true ? place.skip(gap) : undefined;
+    if (body !== undefined) {
+      this.#outbox.tell(gap.channel, { name: "gap", body });
     }
   }
 

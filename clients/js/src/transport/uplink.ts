@@ -1,27 +1,32 @@
 /**
  * The way up beside a stream that only comes down: frames go in requests of their own, in order,
- * one request at a time. What waits meanwhile goes together in the next one.
+ * one request at a time. What waits meanwhile goes together in the next one. A request that failed
+ * or was not answered is sent again as it stands: the server knows its commands by their rising
+ * numbers, and does none of them twice.
  */
 
-/** How long one request may take, in milliseconds. */
-const REQUEST_TIMEOUT = 10_000;
+import { again, type AgainOptions } from "./again.js";
+
+/** Sends one body, and fails unless it was taken. */
+export type Post = (body: string, signal: AbortSignal) => Promise<unknown>;
+
+const AGAIN: AgainOptions = { tries: 5, limit: 10_000 };
 
 /** Posts frames to the session. */
 export class Uplink {
-  readonly #post: (body: string, signal: AbortSignal) => Promise<void>;
+  readonly #post: Post;
   readonly #onfail: (error: unknown) => void;
+  readonly #again: AgainOptions;
   readonly #abort = new AbortController();
   #waiting: string[] = [];
   #busy = false;
   #frameBytes = 0;
 
-  /** `post` sends one body and fails unless it was taken; then `onfail` is called, once. */
-  constructor(
-    post: (body: string, signal: AbortSignal) => Promise<void>,
-    onfail: (error: unknown) => void,
-  ) {
+  /** When a body could not be sent for all tries, `onfail` is called, once. */
+  constructor(post: Post, onfail: (error: unknown) => void, options: Partial<AgainOptions> = {}) {
     this.#post = post;
     this.#onfail = onfail;
+    this.#again = { ...AGAIN, ...options };
   }
 
   /** The session is known, and with it how much it takes at once. */
@@ -49,7 +54,8 @@ export class Uplink {
     this.#busy = true;
     try {
       while (this.#waiting.length > 0 && !this.#abort.signal.aborted) {
-        await this.#request(this.#next());
+        const body = this.#next();
+        await again(this.#abort.signal, this.#again, (signal) => this.#post(body, signal));
       }
     } catch (error) {
       if (!this.#abort.signal.aborted) {
@@ -59,11 +65,6 @@ export class Uplink {
     } finally {
       this.#busy = false;
     }
-  }
-
-  async #request(body: string): Promise<void> {
-    const late = AbortSignal.timeout(REQUEST_TIMEOUT);
-    await this.#post(body, AbortSignal.any([this.#abort.signal, late]));
   }
 
   /** As many whole frames as fit. A character is counted as three bytes, the most it can have. */

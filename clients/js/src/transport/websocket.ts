@@ -2,6 +2,7 @@
 
 import type { Transport, TransportEvents } from "../transport.js";
 import type { Frame } from "../wire.js";
+import { byteLength } from "./size.js";
 
 /** As much of the browser's `WebSocket` as is used here; the `ws` package has it too. */
 export interface WebSocketLike {
@@ -24,18 +25,17 @@ export class WebSocketTransport implements Transport {
   readonly #socket: WebSocketLike;
   #events: TransportEvents | undefined;
 
-  /** Connects to `url`; `first` goes out as soon as it is open. */
+  /** Connects to `url`. */
   constructor(
     socketClass: WebSocketClass,
     url: string,
     subprotocol: string,
-    first: Frame,
     events: TransportEvents,
   ) {
     this.#events = events;
     this.#socket = new socketClass(url, [subprotocol]);
     this.#socket.binaryType = "arraybuffer";
-    this.#socket.onopen = () => this.#handleOpen(first);
+    this.#socket.onopen = () => this.#events?.onopen();
     this.#socket.onmessage = ({ data }: { data: unknown }) => this.#handleMessage(data);
     this.#socket.onclose = ({ code, reason }: { code: number; reason: string }) =>
       this.#handleClose(code, reason);
@@ -44,6 +44,7 @@ export class WebSocketTransport implements Transport {
   }
 
   send(frame: Frame): void {
+    this.#events?.ontraffic(byteLength(frame), 0);
     this.#socket.send(frame as never);
   }
 
@@ -56,20 +57,17 @@ export class WebSocketTransport implements Transport {
     // The connection is its own uplink.
   }
 
-  /** The listener may close this transport in `onopen`, when another one was faster. */
-  #handleOpen(first: Frame): void {
-    this.#events?.onopen();
-    if (this.#events !== undefined) {
-      this.#socket.send(first as never);
+  #handleMessage(data: unknown): void {
+    if (typeof data === "string") {
+      this.#handleFrame(data);
+    } else if (data instanceof ArrayBuffer) {
+      this.#handleFrame(new Uint8Array(data));
     }
   }
 
-  #handleMessage(data: unknown): void {
-    if (typeof data === "string") {
-      this.#events?.onframe(data);
-    } else if (data instanceof ArrayBuffer) {
-      this.#events?.onframe(new Uint8Array(data));
-    }
+  #handleFrame(frame: Frame): void {
+    this.#events?.ontraffic(0, byteLength(frame));
+    this.#events?.onframe(frame);
   }
 
   #handleClose(code: number, reason: string): void {

@@ -1,0 +1,83 @@
+/**
+ * Requests and what counts as an answer. Anything between client and server may answer in its
+ * place: a captive portal with a page and status 200, a proxy with one of its own and 502. So an
+ * answer is only one when its status and its content type are those that were asked for.
+ */
+
+import { codes } from "../codes.js";
+import type { Refused } from "../wire.js";
+
+/** The function that makes requests. */
+export type Fetch = typeof globalThis.fetch;
+
+/** The statuses that are answers, each with its content type; "" for one without a body. */
+export type Expected = Readonly<Record<number, string>>;
+
+/** The answer was not the one hoped for. */
+export class AnswerError extends Error {
+  /** `again` says whether the same request may be answered otherwise: the server did not speak. */
+  constructor(
+    readonly refused: Refused,
+    readonly again: boolean,
+  ) {
+    super(refused.message);
+  }
+}
+
+/** A request. */
+export interface Question {
+  readonly url: string;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+  readonly expected: Expected;
+}
+
+/**
+ * Posts, and gives the answer if it is one. A text body needs no permission beforehand from a
+ * server of another origin, and nothing between keeps the answer to a POST.
+ */
+export async function ask(fetch: Fetch, question: Question): Promise<Response> {
+  const { url, body, signal, expected } = question;
+  const content = body === undefined ? {} : { body };
+  const response = await fetch(url, { method: "POST", ...content, signal, cache: "no-store" });
+  const type = expected[response.status];
+  if (type !== undefined && (type === "" || typeOf(response) === type)) {
+    return response;
+  }
+  throw await errorOf(response);
+}
+
+function typeOf(response: Response): string {
+  const [type = ""] = (response.headers.get("content-type") ?? "").split(";");
+  return type.trim().toLowerCase();
+}
+
+async function errorOf(response: Response): Promise<AnswerError> {
+  const refused = response.status < 400 ? undefined : await refusedBy(response);
+  if (refused !== undefined) {
+    return new AnswerError(refused, false);
+  }
+  // Not to be read: it may never end.
+  void response.body?.cancel().catch(() => undefined);
+  const message = `Something other than the server answered (status ${response.status}).`;
+  return new AnswerError({ code: 0, name: "http_status", message, temporary: true }, true);
+}
+
+/**
+ * The error in a response's body, if the server wrote it. Only a refusal of who the client is ends
+ * its tries.
+ */
+async function refusedBy(response: Response): Promise<Refused | undefined> {
+  const body: unknown = await response.json().catch(() => undefined);
+  const { code, name, message } = (body ?? {}) as Partial<Refused>;
+  if (typeof code !== "number" || typeof name !== "string" || typeof message !== "string") {
+    return undefined;
+  }
+  const temporary = code < 1100 || code > 1199 || code === codes.keys_unavailable;
+  return { ...(body as Refused), temporary };
+}
+
+/** Whether the same request is worth sending again after this. */
+export function mayPass(error: unknown): boolean {
+  return !(error instanceof AnswerError) || error.again;
+}

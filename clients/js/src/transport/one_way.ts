@@ -1,0 +1,100 @@
+/**
+ * What the transports have in common whose responses only come down: the requests of the way up,
+ * and one end for everything. How things come down is for each of them to say.
+ */
+
+import type { Closed, Transport, TransportEvents, TransportName } from "../transport.js";
+import type { Connected, Frame } from "../wire.js";
+import { ask, AnswerError, type Expected, type Fetch } from "./answer.js";
+import { byteLength } from "./size.js";
+import { Uplink } from "./uplink.js";
+
+/** The protocol that all of them speak: their frames are text. */
+export const PROTOCOL = "protocol=martlet.v1.json";
+
+const TAKEN: Expected = { 204: "" };
+
+/** A transport of requests. */
+export abstract class OneWay implements Transport {
+  abstract readonly name: TransportName;
+  /** The server's address. */
+  protected readonly base: string;
+  readonly #fetch: Fetch;
+  readonly #abort = new AbortController();
+  readonly #uplink: Uplink;
+  #events: TransportEvents | undefined;
+  #session = "";
+
+  constructor(fetch: Fetch, base: string, events: TransportEvents) {
+    this.#fetch = fetch;
+    this.base = base;
+    this.#events = events;
+    this.#uplink = new Uplink(
+      (body, signal) => this.ask("send", this.key, TAKEN, signal, body),
+      (error) => this.#end(error),
+    );
+  }
+
+  send(frame: Frame): void {
+    this.#uplink.send(frame as string);
+  }
+
+  close(): void {
+    this.#events = undefined;
+    this.#uplink.close();
+    this.#abort.abort();
+  }
+
+  handleConnected(connected: Connected): void {
+    this.#session = connected.session;
+    this.#uplink.open(connected.frame_bytes);
+  }
+
+  /** What is told of it; `undefined` when it has ended. */
+  protected get events(): TransportEvents | undefined {
+    return this.#events;
+  }
+
+  /** What ends every request. */
+  protected get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** The session as a parameter; "" before it is known. */
+  protected get key(): string {
+    return this.#session === "" ? "" : `session=${encodeURIComponent(this.#session)}`;
+  }
+
+  /** Makes a request of `path` with `query`. */
+  protected async ask(
+    path: string,
+    query: string,
+    expected: Expected,
+    signal: AbortSignal,
+    body?: string,
+  ): Promise<Response> {
+    const url = `${this.base}/v1/${path}?${query}`;
+    this.#events?.ontraffic(body === undefined ? 0 : byteLength(body), 0);
+    const content = body === undefined ? {} : { body };
+    return ask(this.#fetch, { url, ...content, signal, expected });
+  }
+
+  /** Reads what comes down until `read` returns, which is the end. */
+  protected async follow(read: () => Promise<void>): Promise<void> {
+    try {
+      await read();
+      this.#end(new Error("The stream has ended."));
+    } catch (error) {
+      this.#end(error);
+    }
+  }
+
+  #end(error: unknown): void {
+    const events = this.#events;
+    this.close();
+    const reason = error instanceof Error ? error.message : String(error);
+    const answer = error instanceof AnswerError ? { refused: error.refused } : {};
+    const closed: Closed = { code: 0, reason, ...answer };
+    events?.onclose(closed);
+  }
+}
