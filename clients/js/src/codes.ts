@@ -36,6 +36,8 @@ export const codes = {
   request_timeout: 1014,
   /** This address is for WebSocket, version 13. */
   upgrade_required: 1015,
+  /** The callback is missing or is no plain name. */
+  callback_invalid: 1016,
   /** A token is needed here. */
   token_missing: 1100,
   /** The token is not valid. */
@@ -118,6 +120,8 @@ export const codes = {
   expired: 3007,
   /** The backend asked this client to connect again. */
   reconnect: 3008,
+  /** The answer is as long as one answer may be. */
+  stream_full: 3009,
   /** The client sent what the protocol forbids. */
   bad_frame: 3500,
   /** The client was refused. */

@@ -56,6 +56,9 @@ export class Server {
   pieces = Infinity;
   /** Bodies of the requests of the uplink, in order. */
   readonly sends: string[] = [];
+  /** The paths that were asked for, apart from WebSockets. */
+  readonly requests: string[] = [];
+  #count = 0;
   readonly polls = new Polls(this.hub);
   readonly #http: HttpServer;
   readonly #sockets = new Set<Socket>();
@@ -87,6 +90,11 @@ export class Server {
 
   get url(): string {
     return `http://127.0.0.1:${(this.#http.address() as AddressInfo).port}`;
+  }
+
+  /** Numbers, so that no two publications are the same. */
+  next(): number {
+    return ++this.#count;
   }
 
   /** Stops it and everything that is connected to it. */
@@ -124,6 +132,7 @@ export class Server {
     const { pathname, searchParams } = new URL(request.url ?? "/", this.url);
     const body = await text(request).catch(() => "");
     const path = pathname.replace("/v1/", "");
+    this.requests.push(path);
     const foreign = this.faults.foreign?.[path];
     if (foreign !== undefined) {
       const { status, body: page, type = "text/html" } = foreign;
