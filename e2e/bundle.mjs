@@ -1,13 +1,13 @@
-/** Bundles the scenarios with the client's sources, for Node and for a browser alike. */
+/** Bundles what uses the client's sources with them, for Node and for a browser alike. */
 
 import { fileURLToPath } from "node:url";
 
 import * as esbuild from "esbuild";
 
-/** The scenarios as one script that is a module. */
-export async function bundle() {
+/** The scenarios, or another file of this folder, as one script that is a module. */
+export async function bundle(entry = "scenarios.mjs") {
   const { outputFiles } = await esbuild.build({
-    entryPoints: [fileURLToPath(new URL("scenarios.mjs", import.meta.url))],
+    entryPoints: [fileURLToPath(new URL(entry, import.meta.url))],
     bundle: true,
     format: "esm",
     target: "es2022",

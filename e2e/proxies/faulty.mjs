@@ -21,7 +21,7 @@ import { Wire } from "./faulty/wire.mjs";
  */
 const GATEWAY = ["buffered", "noUpgrade", "silentWebSocket", "repeatPosts", "http10", "answer"];
 
-/** A running proxy. Tells `cut` whenever it has cut a connection. */
+/** A running proxy. Tells `cut` whenever it has cut a connection, `request` for each request. */
 export class FaultyProxy extends EventEmitter {
   #wire;
   #gateway;
@@ -31,7 +31,7 @@ export class FaultyProxy extends EventEmitter {
     const proxy = new FaultyProxy();
     let port = Number(new URL(upstream).port);
     if (GATEWAY.some((fault) => fault in faults)) {
-      proxy.#gateway = new Gateway(port, faults);
+      proxy.#gateway = new Gateway(port, faults, () => proxy.emit("request"));
       port = await proxy.#gateway.listen();
     }
     proxy.#wire = new Wire(port, faults, () => proxy.emit("cut"));

@@ -40,4 +40,4 @@ export function startHaproxy(upstream, { short, tls = false } = {}) {
 }
 
 /** A line of its log about a request or tunnel that it has cut because the server said nothing. */
-export const CUT = / s[HD]-- /;
+export const CUT = / [cs][DH]-- /;

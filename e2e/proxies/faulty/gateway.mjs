@@ -14,6 +14,7 @@ const HOP = ["connection", "upgrade", "keep-alive", "transfer-encoding"];
 /** Accepts requests and carries them to a port. */
 export class Gateway {
   #port;
+  #onrequest;
   #sockets = new Set();
   #agent = new http.Agent({ keepAlive: false });
   #server = http.createServer({ keepAliveTimeout: 0 }, (request, response) =>
@@ -21,8 +22,10 @@ export class Gateway {
   );
   requests = [];
 
-  constructor(port, faults) {
+  /** `onrequest` is called for each request, once it is in `requests`. */
+  constructor(port, faults, onrequest) {
     this.#port = port;
+    this.#onrequest = onrequest;
     this.faults = faults;
     this.#server.on("connection", (socket) => this.#keep(socket));
     if (!faults.noUpgrade) {
@@ -53,6 +56,7 @@ export class Gateway {
   /** What the proxy says by itself. */
   #own(request) {
     this.requests.push(`${request.method} ${new URL(request.url, "http://proxy").pathname}`);
+    this.#onrequest();
     return this.faults.answer?.(request);
   }
 

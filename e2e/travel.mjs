@@ -1,0 +1,117 @@
+/**
+ * A client that travels: it follows a channel through bad weather and keeps an account of what came,
+ * and publishes on its way. Runs in Node and, bundled, in a browser. It judges nothing; the account is
+ * plain data for the test.
+ */
+
+import { Martlet } from "../clients/js/src/index.ts";
+
+export { Martlet };
+
+/** How long anything may take before it counts as never. */
+const LIMIT = 25_000;
+
+/** One client on one channel. */
+export class Traveller {
+  #client;
+  #channel;
+  #seen = [];
+  #gaps = [];
+  #recovered = [];
+  #transports = [];
+  #lost = 0;
+  #own = [];
+  #watchers = new Set();
+
+  /** Sets out; `options` are the client's. */
+  constructor({ url, channel, ...options }) {
+    this.#channel = channel;
+    this.#client = new Martlet(url, { backoffMin: 20, backoffMax: 200, ...options });
+    this.#client.on("state", ({ state }) => this.#handleState(state));
+    const subscription = this.#client.subscribe(channel);
+    subscription.on("publication", ({ data, offset }) => this.#note(this.#seen, { data, offset }));
+    subscription.on("gap", (gap) => this.#note(this.#gaps, gap));
+    subscription.on("subscribed", ({ recovered }) => this.#note(this.#recovered, recovered));
+  }
+
+  #handleState(state) {
+    if (state === "connected") {
+      this.#transports.push(this.#client.transport);
+    }
+    this.#lost += state === "disconnected" ? 1 : 0;
+    this.#look();
+  }
+
+  #note(list, one) {
+    list.push(one);
+    this.#look();
+  }
+
+  #look() {
+    this.#watchers.forEach((watcher) => watcher());
+  }
+
+  #until(what, holds) {
+    return new Promise((resolve, reject) => {
+      const end = (settle, value) => {
+        clearTimeout(late);
+        this.#watchers.delete(watcher);
+        settle(value);
+      };
+      const watcher = () => holds() && end(resolve);
+      const late = setTimeout(() => {
+        const account = JSON.stringify(this.account());
+        end(reject, new Error(`${what} did not happen in time: ${account.slice(0, 2_000)}`));
+      }, LIMIT);
+      this.#watchers.add(watcher);
+      watcher();
+    });
+  }
+
+  /** The channel is followed, for the `count`th time. */
+  async subscribed(count = 1) {
+    await this.#until(`subscription ${count}`, () => this.#recovered.length >= count);
+  }
+
+  /** The connection was lost, for the `count`th time. */
+  async disconnected(count = 1) {
+    await this.#until(`loss ${count}`, () => this.#lost >= count);
+  }
+
+  /** The publication with this data has come. */
+  async hears(last) {
+    await this.#until(`publication ${last}`, () => this.#seen.some(({ data }) => data === last));
+  }
+
+  /** Publishes as many, one after the other has been taken. */
+  async publish(count, what = "own") {
+    for (let i = 0; i < count; i++) {
+      const { offset } = await this.#client.publish(this.#channel, `${what} ${i}`);
+      this.#own.push(offset);
+    }
+  }
+
+  /** What the journey was like. Offsets of a channel rise by one, so they tell everything. */
+  account() {
+    const offsets = this.#seen.map(({ offset }) => offset);
+    const data = this.#seen.map(({ data }) => data);
+    return {
+      count: offsets.length,
+      first: offsets[0],
+      last: offsets.at(-1),
+      twice: data.length - new Set(data).size,
+      disorder: offsets.filter((offset, i) => i > 0 && offset <= offsets[i - 1]).length,
+      lost: offsets.filter((offset, i) => i > 0 && offset > offsets[i - 1] + 1).length,
+      unconfirmed: this.#own.filter((offset) => !offsets.includes(offset)).length,
+      gaps: this.#gaps,
+      transports: [...this.#transports],
+      disconnected: this.#lost,
+    };
+  }
+
+  /** Ends, and gives the account. */
+  close() {
+    this.#client.close();
+    return this.account();
+  }
+}
