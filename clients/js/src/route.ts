@@ -23,7 +23,7 @@ export interface RouteOptions {
 /** How long a way may be alone in the race, unless measured: about two round trips far away. */
 const HEDGE = { first: 300, min: 100, max: 3_000 };
 /** How long an open WebSocket lets a stream go first that may be about to speak. */
-const COURTESY = { min: 10, max: 1_000 };
+const COURTESY = { min: 50, max: 1_000 };
 /** How long the old way may take to deliver its last, when a new one has taken over. */
 const DRAIN = 500;
 /** How long a new way may take to speak, when the server has closed the old one for it. */

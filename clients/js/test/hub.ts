@@ -106,8 +106,12 @@ export class Hub {
   /** Tells every connection that it ends. */
   closeAll(close: Body): void {
     for (const peer of this.peers.values()) {
-      peer.down?.send({ close });
-      peer.down?.end();
+      const { down } = peer;
+      down?.send({ close });
+      down?.end();
+      if (down !== undefined) {
+        this.detach(peer, down);
+      }
     }
   }
 

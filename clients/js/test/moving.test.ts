@@ -142,6 +142,27 @@ test("what was not answered is asked anew, once", () => {
   );
 });
 
+test("a stream that begins while a move is under way goes on from where it is", () => {
+  const world = new World();
+  world.session.subscribe("news", { fetches: false, since: 0 });
+  const { id: first } = world.connect();
+  const { id, body } = move(world);
+  assert.equal(body.subscribe, undefined);
+  world.event("subscribed", subscribed(0), first);
+  world.event("publication", publication(1));
+  world.event("publication", publication(2));
+  world.told();
+  moved(world, id);
+  const again = world.command("subscribe");
+  assert.deepEqual(again.body, [{ channel: "news", epoch: "e0000000", offset: 2 }]);
+  world.event("subscribed", subscribed(2, { recovered: true }), again.id);
+  world.event("publication", publication(3));
+  assert.deepEqual(
+    world.told().map(({ name }) => name),
+    ["publication"],
+  );
+});
+
 test("channels come and go while a move is under way", () => {
   const world = live();
   world.session.subscribe("late", { fetches: false });

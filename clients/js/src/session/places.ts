@@ -128,14 +128,15 @@ export class Places {
 
   /**
    * The streams that flow or are asked for, with their positions at this moment, for a transport
-   * that may take over. Nothing changes until `handleMoved`; until then the old one delivers.
+   * that may take over. Nothing changes until `handleMoved`; until then the old one delivers. A
+   * stream without a position is left to begin on the old one, and asked for later from there.
    */
   askToMove(now: number): Subscribe[] {
     this.#moving.clear();
     let room = SUBSCRIBE_BYTES;
     for (const place of this.#places.values()) {
       this.#dropExpiredToken(now, place);
-      const flows = place.live || place.asked !== 0;
+      const flows = place.position !== undefined && (place.live || place.asked !== 0);
       room -= flows ? sizeOf(place.start) : 0;
       if (flows && room >= 0 && !place.alone && !place.wantsToken(true)) {
         this.#moving.set(place, place.start);
