@@ -56,6 +56,7 @@ const OWN = {
     "Use the subscription that client.subscription(channel) gives.",
     false,
   ],
+  not_published: ["This cannot be published.", "See what the data is made of.", false],
   token_failed: ["No token could be had.", "See what getToken throws.", true],
 } as const satisfies Record<string, readonly [string, string, boolean]>;
 

@@ -17,6 +17,13 @@ export type {
 export type { NetworkStorage } from "./route/memory.js";
 export type { ChannelEvents, State } from "./session/output.js";
 export { Subscription } from "./subscription.js";
+export {
+  Timeline,
+  type Entry,
+  type TimelineClient,
+  type TimelineEvents,
+  type TimelineOptions,
+} from "./timeline.js";
 export type { Bytes, Traffic } from "./traffic.js";
 export type { TransportName } from "./transport.js";
 export type { WebSocketClass, WebSocketLike } from "./transport/websocket.js";
