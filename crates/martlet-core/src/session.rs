@@ -8,6 +8,8 @@ mod heartbeat;
 mod identity;
 mod machine;
 mod policy;
+mod polls;
+mod repeats;
 mod request;
 
 pub use crate::presence::Member;
@@ -18,4 +20,6 @@ pub use heartbeat::{Beat, Heartbeat};
 pub use identity::{ChannelGrant, Identity, Pattern, Permissions, TooManyRules, Verb, Verbs};
 pub use machine::{Opening, Output, Question, Rules, Session, Verdict};
 pub use policy::may;
+pub use polls::{Polled, Polls};
+pub use repeats::Repeats;
 pub use request::{ChannelState, Followed, Reply, Request};

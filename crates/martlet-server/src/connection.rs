@@ -1,5 +1,56 @@
-//! Connections that stay open, one file for each kind. Each is a task that reads; writing is the
-//! sweep's.
+//! Client transports: what answers at each address, one file for each kind. Each is a task that
+//! reads; writing is the sweep's.
 
-pub mod sse;
+use martlet_transport::http1::Head;
+
+pub mod jsonp;
+pub mod poll;
+pub mod stream;
 pub mod websocket;
+
+use stream::OneWay;
+
+/// What answers at an address of its own, before the HTTP API is asked.
+#[derive(Clone, Copy)]
+pub enum Door {
+    /// Messages both ways.
+    WebSocket,
+    /// A response that does not end.
+    Stream(&'static OneWay),
+    /// A response with what there is.
+    Poll,
+    /// The same as a script.
+    Jsonp,
+}
+
+impl Door {
+    /// The door at this address.
+    pub fn at(path: &str) -> Option<Self> {
+        Some(match path {
+            "/v1/ws" => Self::WebSocket,
+            "/v1/sse" => Self::Stream(&stream::SSE),
+            "/v1/stream" => Self::Stream(&stream::LINES),
+            "/v1/htmlfile" => Self::Stream(&stream::HTML),
+            "/v1/multipart" => Self::Stream(&stream::MULTIPART),
+            "/v1/poll" => Self::Poll,
+            "/v1/jsonp" => Self::Jsonp,
+            _ => return None,
+        })
+    }
+
+    /// Whether a page can put the answer into itself without asking for permission, and so has to
+    /// say in another way which page it is.
+    pub fn embeds(self) -> bool {
+        match self {
+            Self::Jsonp => true,
+            Self::Stream(one_way) => one_way.embeds,
+            Self::WebSocket | Self::Poll => false,
+        }
+    }
+}
+
+/// A query parameter by its name; the first of several, and none if it is empty.
+fn parameter(head: &Head, name: &str) -> Option<String> {
+    let found = head.pairs().find(|(key, _)| key == name);
+    found.map(|(_, value)| value.into_owned()).filter(|value| !value.is_empty())
+}

@@ -22,9 +22,8 @@ use martlet_transport::body::pipe;
 use martlet_transport::cors::Cors;
 use martlet_transport::front::{self, Cut, Doors, FrontOptions, Held, Peer, refuse, take_over};
 use martlet_transport::http1::read::NoHead;
-use martlet_transport::http1::{Head, read_body};
+use martlet_transport::http1::{Head, read_body, write_whole};
 use martlet_transport::outlet::Outlet;
-use martlet_transport::sse as sse_transport;
 use martlet_transport::stream::{SocketOptions, Stream};
 use martlet_transport::tls::Tls;
 use martlet_transport::websocket::handshake;
@@ -33,11 +32,16 @@ use tower::ServiceExt as _;
 
 use crate::api;
 use crate::config::Settings;
-use crate::connection::{sse, websocket};
+use crate::connection::stream::OneWay;
+use crate::connection::{Door, jsonp, poll, stream, websocket};
 use crate::keys::ApiKeys;
 use crate::mail::Mailboxes;
 use crate::wire::Carrier;
 use crate::worker::Worker;
+
+mod ordinary;
+
+pub use ordinary::GateService;
 
 /// How long a client may take to shake hands, to send a body, and to take in a refusal.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -181,15 +185,16 @@ impl Doors for Gate {
     type Service = GateService;
 
     fn holds(&self, head: &Head, _: Peer) -> bool {
-        matches!(head.path(), "/v1/ws" | "/v1/sse")
-            && !Cors::is_preflight(&head.method, &head.headers)
+        Door::at(head.path()).is_some() && !Cors::is_preflight(&head.method, &head.headers)
     }
 
-    async fn hold(self: Rc<Self>, head: Head, held: Held) {
-        match head.path() {
-            "/v1/ws" => self.hold_websocket(head, held).await,
-            _ => self.hold_sse(head, held).await,
+    async fn hold(self: Rc<Self>, head: Head, held: Held) -> Option<Held> {
+        match Door::at(head.path())? {
+            Door::WebSocket => self.hold_websocket(head, held).await,
+            Door::Stream(one_way) => Box::pin(self.hold_stream(one_way, head, held)).await,
+            door => return Box::pin(self.hold_poll(door, head, held)).await,
         }
+        None
     }
 
     fn service(&self, _: Peer, cut: Cut) -> GateService {
@@ -224,33 +229,82 @@ impl Gate {
         }
     }
 
-    async fn hold_sse(&self, head: Head, mut held: Held) {
+    async fn hold_stream(&self, one_way: &'static OneWay, head: Head, mut held: Held) {
         let mut cors = HeaderMap::new();
         self.site.cors.allow(&head.headers, &mut cors);
-        let asked = match self.asked(&head, &mut held).await {
+        let door = Door::Stream(one_way);
+        let asked = self.body(door, &head, &mut held).await;
+        let asked = asked.and_then(|body| Ok(stream::read(one_way, &head, &body, &self.worker)?));
+        let asked = match asked {
             Ok(asked) => asked,
             Err(NoHead::Gone) => return,
             Err(NoHead::Refused(refusal)) => {
-                cors.extend(sse::refusal_headers(&refusal));
+                cors.extend(stream::refusal_headers(&refusal));
                 return self.turn_away(&held.stream, &refusal, cors).await;
             }
         };
         let stream = Rc::new(held.stream);
         let (worker, version) = (Rc::clone(&self.worker), head.version);
         drop(head);
-        let served = sse::serve(worker, Rc::clone(&stream), version, asked, cors.clone()).await;
+        let served = stream::serve(worker, Rc::clone(&stream), version, asked, cors.clone()).await;
         if let Err(refusal) = served {
             self.turn_away(&stream, &refusal, cors).await;
         }
     }
 
-    /// Reads what a stream's request asks for.
-    async fn asked(&self, head: &Head, held: &mut Held) -> Result<sse::Asked, NoHead> {
-        self.site.cors.origins.check(&head.headers)?;
+    /// Reads the body of a request, once it is clear that its page may ask.
+    async fn body(&self, door: Door, head: &Head, held: &mut Held) -> Result<Vec<u8>, NoHead> {
+        check_page(&self.site, door, head)?;
         let limit = self.site.limits.frame_bytes;
-        let ahead = &mut held.leftover;
-        let body = read_body(&held.stream, ahead, head, limit, PATIENCE).await?;
-        Ok(sse::read(head, &body, &self.worker)?)
+        read_body(&held.stream, &mut held.leftover, head, limit, PATIENCE).await
+    }
+
+    /// Answers a poll, and gives the connection back for the next.
+    async fn hold_poll(&self, door: Door, head: Head, mut held: Held) -> Option<Held> {
+        let mut cors = HeaderMap::new();
+        self.site.cors.allow(&head.headers, &mut cors);
+        let (version, keep_alive) = (head.version, head.keep_alive());
+        let asked = self.body(door, &head, &mut held).await;
+        let asked = asked.and_then(|body| Ok(Polled::read(door, &head, &body, &self.worker)?));
+        drop(head);
+        let answered = match asked {
+            Err(NoHead::Gone) => return None,
+            Err(NoHead::Refused(refusal)) => Err(refusal),
+            Ok(asked) => {
+                let answer = asked.answer(&self.worker, &self.site.mailboxes);
+                tokio::select! {
+                    answered = answer => answered,
+                    () = held.stream.gone(&mut held.leftover) => return None,
+                }
+            }
+        };
+        let (status, mut headers, body) = match answered {
+            Ok(parts) => parts,
+            Err(refusal) => {
+                cors.extend(stream::refusal_headers(&refusal));
+                self.turn_away(&held.stream, &refusal, cors).await;
+                return None;
+            }
+        };
+        headers.extend(cors);
+        let mut answer = Vec::new();
+        write_whole(&mut answer, version, status, headers, &body, keep_alive);
+        self.give_back(held, &answer, keep_alive).await
+    }
+
+    /// Writes a whole answer. The connection may go on after it.
+    async fn give_back(&self, held: Held, answer: &[u8], keep_alive: bool) -> Option<Held> {
+        let slices = [std::io::IoSlice::new(answer)];
+        let written = held.stream.write_all(&slices);
+        let timeout = self.site.limits.write_timeout;
+        tokio::time::timeout(timeout, written).await.ok()?.ok()?;
+        if keep_alive {
+            return Some(held);
+        }
+        held.stream.shutdown();
+        // The client reads to the end, and then goes.
+        let _ = tokio::time::timeout(LAST_WORDS, held.stream.closed()).await;
+        None
     }
 
     async fn turn_away(&self, stream: &Stream, refusal: &Refusal, extra: HeaderMap) {
@@ -259,171 +313,50 @@ impl Gate {
     }
 }
 
+/// Whether the page that asks, if it is one, may have the answer.
+fn check_page(site: &Site, door: Door, head: &Head) -> Result<(), Refusal> {
+    let origins = &site.cors.origins;
+    match door.embeds() {
+        true => origins.check_embedding(&head.headers),
+        false => origins.check(&head.headers),
+    }
+}
+
 fn accept(site: &Site, head: &Head) -> Result<handshake::Accepted, Refusal> {
-    let offer = handshake::Offer {
+    handshake::accept(head, &offer(site))
+}
+
+fn offer(site: &Site) -> handshake::Offer<'_> {
+    handshake::Offer {
         subprotocols: websocket::SUBPROTOCOLS,
         deflate: true,
         origins: &site.cors.origins,
-    };
-    handshake::accept(head, &offer)
-}
-
-/// Answers the requests of a connection that hyper serves.
-#[derive(Clone)]
-pub struct GateService {
-    site: Arc<Site>,
-    worker: Rc<Worker>,
-    router: Router,
-    cut: Cut,
-}
-
-impl Service<Request<Incoming>> for GateService {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>>>>;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let service = self.clone();
-        Box::pin(async move { Ok(answer(service, request).await) })
     }
 }
 
-async fn answer(service: GateService, request: Request<Incoming>) -> Response<Body> {
-    let GateService { site, worker, router, cut } = service;
-    let request = with_host(request);
-    let head = Head::of(&request);
-    if Cors::is_preflight(&head.method, &head.headers) {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::NO_CONTENT;
-        *response.headers_mut() = site.cors.preflight(&head.headers);
-        return response;
-    }
-    let mut response = match site.cors.origins.check(&head.headers) {
-        Err(refusal) => api::refused(&refusal),
-        Ok(()) => match head.path() {
-            "/v1/ws" => upgrade(&site, worker, &head, request),
-            "/v1/sse" => stream(&site, worker, cut, &head, request).await,
-            _ => ask(&site, router, request).await,
-        },
-    };
-    site.cors.allow(&head.headers, response.headers_mut());
-    response
+/// A poll, whichever way it is answered.
+enum Polled {
+    Lines(poll::Asked),
+    Script(Box<jsonp::Asked>),
 }
 
-/// Asks the HTTP API, once the request is there as a whole.
-async fn ask(site: &Site, router: Router, request: Request<Incoming>) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    let (limit, too_large) = api::room(site, &parts.headers);
-    let body = match collect(body, limit, too_large).await {
-        Ok(body) => Body::from(body),
-        Err(refusal) => return unread(parts.version, &refusal),
-    };
-    match router.oneshot(Request::from_parts(parts, body)).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    }
-}
+/// The parts of a whole answer.
+type Whole = (StatusCode, HeaderMap, Vec<u8>);
 
-/// Refuses a request whose body was not read: on HTTP/1 nothing can follow it.
-fn unread(version: Version, refusal: &Refusal) -> Response<Body> {
-    let mut response = api::refused(refusal);
-    if version < Version::HTTP_2 {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
-    }
-    response
-}
-
-/// Reads a body of at most `limit` bytes, from a client that does not take for ever.
-async fn collect(body: Incoming, limit: usize, too_large: Refusal) -> Result<Bytes, Refusal> {
-    if body.size_hint().lower() > limit as u64 {
-        return Err(too_large);
-    }
-    let collected = tokio::time::timeout(PATIENCE, Limited::new(body, limit).collect()).await;
-    match collected {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large),
-        Ok(Err(_)) => Err(Refusal::because(Code::RequestInvalid, "the body ends early")),
-        Err(_) => Err(Code::RequestTimeout.into()),
-    }
-}
-
-/// HTTP/2 names the host in the address; what compares it with an origin looks for it here.
-fn with_host(mut request: Request<Incoming>) -> Request<Incoming> {
-    let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
-    if let Some(host) = authority.and_then(|text| HeaderValue::try_from(text).ok()) {
-        request.headers_mut().entry(header::HOST).or_insert(host);
-    }
-    request
-}
-
-/// A WebSocket on a connection that served something else before.
-fn upgrade(
-    site: &Site,
-    worker: Rc<Worker>,
-    head: &Head,
-    mut request: Request<Incoming>,
-) -> Response<Body> {
-    let accepted = match accept(site, head) {
-        Ok(accepted) => accepted,
-        Err(refusal) => {
-            let mut response = api::refused(&refusal);
-            response.headers_mut().extend(handshake::refusal_headers(&refusal));
-            return response;
+impl Polled {
+    fn read(door: Door, head: &Head, body: &[u8], worker: &Worker) -> Result<Self, Refusal> {
+        match door {
+            Door::Jsonp => Ok(Self::Script(Box::new(jsonp::read(head, worker)?))),
+            _ => Ok(Self::Lines(poll::read(head, body, worker)?)),
         }
-    };
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    *response.headers_mut() = accepted.headers();
-    let upgrade = hyper::upgrade::on(&mut request);
-    tokio::task::spawn_local(async move {
-        match take_over(upgrade).await {
-            Ok(held) => websocket::serve(worker, held.stream, &accepted, held.leftover).await,
-            Err(error) => tracing::debug!(%error, "a WebSocket did not begin"),
-        }
-    });
-    response
-}
+    }
 
-/// A stream of events on a connection that carries other requests too.
-async fn stream(
-    site: &Site,
-    worker: Rc<Worker>,
-    cut: Cut,
-    head: &Head,
-    request: Request<Incoming>,
-) -> Response<Body> {
-    let limit = site.limits.frame_bytes;
-    let body = match collect(request.into_body(), limit, api::too_large(limit)).await {
-        Ok(body) => body,
-        Err(refusal) => return unread(head.version, &refusal),
-    };
-    let asked = match sse::read(head, &body, &worker) {
-        Ok(asked) => asked,
-        Err(refusal) => {
-            let mut response = api::refused(&refusal);
-            response.headers_mut().extend(sse::refusal_headers(&refusal));
-            return response;
+    async fn answer(self, worker: &Rc<Worker>, mailboxes: &Mailboxes) -> Result<Whole, Refusal> {
+        match self {
+            Self::Lines(asked) => {
+                poll::answer(worker, mailboxes, asked).await.map(poll::Answer::into_parts)
+            }
+            Self::Script(asked) => Ok(jsonp::answer(worker, mailboxes, *asked).await),
         }
-    };
-    let (writer, body) = pipe(PIPE_BYTES);
-    let outlet = Rc::new(Outlet::Body(writer));
-    let index = match sse::begin(&worker, Rc::clone(&outlet), Carrier::Raw, asked).await {
-        Ok(index) => index,
-        Err(refusal) => return api::refused(&refusal),
-    };
-    worker.head_written(index);
-    tokio::task::spawn_local(async move {
-        outlet.ended().await;
-        worker.detached(index);
-        // A client that opens no window for a stream's bytes opens none for its end: only the end
-        // of the connection frees what is held for it.
-        if tokio::time::timeout(LAST_WORDS, outlet.closed()).await.is_err() {
-            cut.now();
-        }
-    });
-    let mut response = Response::new(Body::new(body));
-    *response.headers_mut() = sse_transport::headers(HeaderMap::new());
-    response.headers_mut().remove(header::CONTENT_LENGTH);
-    response
+    }
 }

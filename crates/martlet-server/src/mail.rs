@@ -11,7 +11,7 @@ use martlet_core::model::{ChannelName, ClientId, Close, Refusal, SessionKey, Uni
 use martlet_core::session::{Reply, Request};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::worker::WorkerStats;
+use crate::worker::{NextPoll, Ticket, WorkerStats};
 
 /// One thing said to a worker.
 #[derive(Debug)]
@@ -30,6 +30,10 @@ pub enum Mail {
     Replace(SessionKey),
     /// A frame for a session, which came by itself.
     Frame(SessionKey, Bytes, oneshot::Sender<Result<(), Refusal>>),
+    /// A poll of a session.
+    Poll(SessionKey, NextPoll, Ticket),
+    /// Whoever polled a session is gone.
+    PollGone(SessionKey),
     /// Do something with some sessions; answer with how many there were.
     Control(Control, oneshot::Sender<usize>),
     /// Say that it lives.

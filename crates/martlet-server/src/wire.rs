@@ -3,14 +3,16 @@
 //! A kind of wire packs into the one byte by which the lane tells wires apart. The bytes of a
 //! shared frame hold nothing of one connection.
 
+use std::rc::Rc;
+
 use bytes::Bytes;
 use martlet_core::hub::{Wire, Wires};
-use martlet_core::model::{ChannelName, Cursor, Publication};
+use martlet_core::model::{ChannelName, Cursor, Data, Publication};
 use martlet_core::session::{Answer, Event, Member};
 use martlet_protocol::native::{json, proto};
 use martlet_protocol::plain::{PlainEvent, publication_id};
 use martlet_transport::framing::{Framing, LAST_CHUNK, frame};
-use martlet_transport::sse;
+use martlet_transport::layout::{self, Begin, Html, Items, Layout, Lines, Multipart, Sse};
 use martlet_transport::websocket::{Deflater, encoder};
 
 /// What is said.
@@ -26,16 +28,35 @@ pub enum Grammar {
     Envelope,
 }
 
-/// How it is carried.
+/// How it is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A WebSocket message for each event.
+    Message,
+    /// Server-sent events.
+    Events,
+    /// A line for each event.
+    Lines,
+    /// A line for each event, in an answer that names the cursor at its end.
+    Items,
+    /// A script for each event.
+    Page,
+    /// A part for each event.
+    Parts,
+    /// A part for each event, which takes the place of the one before.
+    Pictures,
+}
+
+/// How its bytes are carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carrier {
-    /// WebSocket messages.
+    /// As WebSocket messages.
     WebSocket,
-    /// WebSocket messages, deflated.
+    /// As WebSocket messages, deflated.
     Deflated,
-    /// Server-sent events in chunks.
+    /// In chunks.
     Chunked,
-    /// Server-sent events as they are.
+    /// As they are.
     Raw,
 }
 
@@ -44,6 +65,8 @@ pub enum Carrier {
 pub struct WireKind {
     /// What is said.
     pub grammar: Grammar,
+    /// How it is laid out.
+    pub form: Form,
     /// How it is carried.
     pub carrier: Carrier,
     /// Whether each event is followed by the reader's own cursor.
@@ -53,17 +76,29 @@ pub struct WireKind {
 const GRAMMARS: [Grammar; 4] = [Grammar::Json, Grammar::Proto, Grammar::Plain, Grammar::Envelope];
 const CARRIERS: [Carrier; 4] =
     [Carrier::WebSocket, Carrier::Deflated, Carrier::Chunked, Carrier::Raw];
+const FORMS: [Form; 8] = [
+    Form::Message,
+    Form::Events,
+    Form::Lines,
+    Form::Items,
+    Form::Page,
+    Form::Parts,
+    Form::Pictures,
+    Form::Message,
+];
 
 impl WireKind {
     /// The wire as the lane knows it.
     pub fn wire(self) -> Wire {
-        Wire { number: self.grammar as u8 * 4 + self.carrier as u8, cursor: self.cursor }
+        let number = self.grammar as u8 + 4 * (self.carrier as u8 + 4 * self.form as u8);
+        Wire { number, cursor: self.cursor }
     }
 
     fn of(wire: Wire) -> Self {
         Self {
-            grammar: GRAMMARS[usize::from(wire.number / 4) % 4],
-            carrier: CARRIERS[usize::from(wire.number % 4)],
+            grammar: GRAMMARS[usize::from(wire.number % 4)],
+            carrier: CARRIERS[usize::from(wire.number / 4 % 4)],
+            form: FORMS[usize::from(wire.number / 16 % 8)],
             cursor: wire.cursor,
         }
     }
@@ -90,8 +125,35 @@ impl WireKind {
     }
 }
 
+/// The layouts of one worker. The boundary of parts is the same for all its readers, because they
+/// share the bytes between two of them.
+pub struct Layouts {
+    parts: Multipart,
+    pictures: Multipart,
+}
+
+impl Layouts {
+    /// Layouts whose boundaries are made of `bits`, which are random.
+    pub fn new(bits: u64) -> Self {
+        Self { parts: Multipart::new(false, bits), pictures: Multipart::new(true, bits) }
+    }
+
+    /// The layout of a form. Messages have none, and are never asked for theirs.
+    pub fn of(&self, form: Form) -> &dyn Layout {
+        match form {
+            Form::Message | Form::Events => &Sse,
+            Form::Lines => &Lines,
+            Form::Items => &Items,
+            Form::Page => &Html,
+            Form::Parts => &self.parts,
+            Form::Pictures => &self.pictures,
+        }
+    }
+}
+
 /// Encodes for all wires of one worker. Holds scratch space and the compressor.
 pub struct Encoders {
+    layouts: Rc<Layouts>,
     deflater: Deflater,
     message: Vec<u8>,
     event: Vec<u8>,
@@ -99,8 +161,9 @@ pub struct Encoders {
 
 impl Encoders {
     /// Encoders that deflate at `level` (1 is fastest, 9 smallest).
-    pub fn new(level: u32) -> Self {
-        Self { deflater: Deflater::new(level), message: Vec::new(), event: Vec::new() }
+    pub fn new(layouts: Rc<Layouts>, level: u32) -> Self {
+        let deflater = Deflater::new(level);
+        Self { layouts, deflater, message: Vec::new(), event: Vec::new() }
     }
 
     /// One event for one client, as a frame; empty if the wire has no words for it.
@@ -112,7 +175,9 @@ impl Encoders {
     pub fn answer_at(&mut self, kind: WireKind, answer: &Answer, cursor: &Cursor) -> Bytes {
         let mut out = Vec::new();
         match (kind.grammar, &answer.event) {
-            (_, Event::Ping) if !kind.web_socket() => self.comment(kind, "", &mut out),
+            (_, Event::Ping) if !kind.web_socket() => {
+                self.lay_out(kind, &mut out, |layout, out| layout.heartbeat(out));
+            }
             (Grammar::Json | Grammar::Proto, _) => {
                 self.native(kind, &mut out, |grammar, message| match grammar {
                     Grammar::Proto => proto::encode_answer(answer, message),
@@ -123,7 +188,7 @@ impl Encoders {
                 let envelope = kind.grammar == Grammar::Envelope;
                 if let Some(mut event) = PlainEvent::of(event, envelope) {
                     event.id = cursor.iter().next().map(|_| cursor.to_string());
-                    self.plain(kind, &event, false, &mut out);
+                    self.plain(kind, &event_of(&event), false, &mut out);
                 }
             }
         }
@@ -132,78 +197,90 @@ impl Encoders {
 
     /// A plain reader's cursor as an event of its own.
     pub fn place(&mut self, kind: WireKind, cursor: &Cursor) -> Bytes {
-        let mut out = Vec::new();
-        self.event.clear();
-        // A cursor is made of letters, digits and `.~%-_:`, so it is never refused as an id.
-        let _ = sse::write_event(&mut self.event, Some(&cursor.to_string()), None, None);
-        frame(kind.framing(), &self.event, &mut self.deflater, &mut out);
+        let (mut out, cursor) = (Vec::new(), cursor.to_string());
+        self.lay_out(kind, &mut out, |layout, out| layout.place(&cursor, out));
         out.into()
     }
 
-    /// The first lines of a plain stream: when to come back, and a comment.
-    pub fn opening(&mut self, kind: WireKind, retry_ms: u64) -> Bytes {
+    /// Whether a reader of several channels needs its cursor after each event.
+    pub fn ends_with_cursor(&self, kind: WireKind) -> bool {
+        self.layouts.of(kind.form).ends_with_cursor()
+    }
+
+    /// The first bytes of a response.
+    pub fn begin(&mut self, kind: WireKind, begin: &Begin) -> Bytes {
         let mut out = Vec::new();
-        self.event.clear();
-        sse::write_retry(&mut self.event, retry_ms);
-        sse::write_comment(&mut self.event, "martlet");
-        frame(kind.framing(), &self.event, &mut self.deflater, &mut out);
+        self.lay_out(kind, &mut out, |layout, out| layout.begin(begin, out));
         out.into()
     }
 
     /// What ends the connection after the last event.
     pub fn end(&mut self, kind: WireKind, code: u16, reason: &str) -> Bytes {
         let mut out = Vec::new();
-        match kind.carrier {
-            Carrier::WebSocket | Carrier::Deflated => {
-                encoder::write_close(&mut out, Some(code), reason);
-            }
-            Carrier::Chunked => out.extend_from_slice(LAST_CHUNK),
-            Carrier::Raw => {}
+        if kind.web_socket() {
+            encoder::write_close(&mut out, Some(code), reason);
+            return out.into();
+        }
+        self.lay_out(kind, &mut out, |layout, out| layout.end(out));
+        if kind.carrier == Carrier::Chunked {
+            out.extend_from_slice(LAST_CHUNK);
         }
         out.into()
     }
 
-    fn comment(&mut self, kind: WireKind, text: &str, out: &mut Vec<u8>) {
-        self.event.clear();
-        sse::write_comment(&mut self.event, text);
-        frame(kind.framing(), &self.event, &mut self.deflater, out);
-    }
-
-    /// A message of the native protocol, as a WebSocket message or an event without a name.
+    /// A message of the native protocol.
     fn native(
         &mut self,
         kind: WireKind,
         out: &mut Vec<u8>,
         write: impl FnOnce(Grammar, &mut Vec<u8>),
     ) {
-        self.message.clear();
-        write(kind.grammar, &mut self.message);
+        let mut message = std::mem::take(&mut self.message);
+        message.clear();
+        write(kind.grammar, &mut message);
         if kind.web_socket() {
-            return frame(kind.framing(), &self.message, &mut self.deflater, out);
+            frame(kind.framing(), &message, &mut self.deflater, out);
+        } else {
+            self.lay_out(kind, out, |layout, out| layout.message(&message, out));
         }
-        self.event.clear();
-        sse::write_data(&mut self.event, &self.message);
-        self.event.push(b'\n');
-        frame(kind.framing(), &self.event, &mut self.deflater, out);
+        self.message = message;
     }
 
-    /// A plain event. When it is `open` its last, empty line is left to the cursor that follows.
-    fn plain(&mut self, kind: WireKind, event: &PlainEvent<'_>, open: bool, out: &mut Vec<u8>) {
+    /// A plain event. When it is `open` its end is left to the cursor that follows.
+    fn plain(&mut self, kind: WireKind, event: &layout::Event<'_>, open: bool, out: &mut Vec<u8>) {
+        self.lay_out(kind, out, |layout, out| layout.event(event, open, out));
+    }
+
+    fn lay_out(
+        &mut self,
+        kind: WireKind,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&dyn Layout, &mut Vec<u8>),
+    ) {
         self.event.clear();
-        if let Some(retry) = event.retry {
-            sse::write_retry(&mut self.event, retry.as_millis() as u64);
-        }
-        let (id, name) = (event.id.as_deref(), event.event.as_deref());
-        if sse::write_event(&mut self.event, id, name, Some(&event.data)).is_err() {
-            // Names are checked when they are published, so this one came another way.
-            self.event.clear();
-            let _ = sse::write_event(&mut self.event, id, None, Some(&event.data));
-        }
-        if open {
-            self.event.pop();
-        }
+        write(self.layouts.of(kind.form), &mut self.event);
         frame(kind.framing(), &self.event, &mut self.deflater, out);
     }
+}
+
+fn event_of<'a>(event: &'a PlainEvent<'_>) -> layout::Event<'a> {
+    layout::Event {
+        kind: event.kind,
+        cursor: event.id.as_deref(),
+        name: event.event.as_deref(),
+        data: &event.data,
+        content_type: None,
+        retry_ms: event.retry.map(|retry| retry.as_millis() as u64),
+    }
+}
+
+/// Bytes go as they are where a part can say what they are: the tag `content-type` does.
+fn as_it_is<'a>(event: layout::Event<'a>, publication: &'a Publication) -> layout::Event<'a> {
+    let Data::Bytes(bytes) = &publication.data else { return event };
+    let tag = publication.tags.iter().find(|(name, _)| &**name == "content-type");
+    let content_type = tag.map_or("application/octet-stream", |(_, value)| value);
+    let name = publication.name.as_deref();
+    layout::Event { name, data: bytes, content_type: Some(content_type), ..event }
 }
 
 impl Wires for Encoders {
@@ -215,9 +292,14 @@ impl Wires for Encoders {
                 _ => json::encode_publication(publication, message),
             });
         }
-        let event = PlainEvent::publication(publication, kind.grammar == Grammar::Envelope);
+        let envelope = kind.grammar == Grammar::Envelope;
+        let event = PlainEvent::publication(publication, envelope);
         let event = if kind.cursor { event } else { event.with_id(publication_id(publication)) };
-        self.plain(kind, &event, kind.cursor, out);
+        let mut laid_out = event_of(&event);
+        if !envelope && matches!(kind.form, Form::Parts | Form::Pictures) {
+            laid_out = as_it_is(laid_out, publication);
+        }
+        self.plain(kind, &laid_out, kind.cursor, out);
     }
 
     fn join(&mut self, wire: Wire, channel: &ChannelName, member: &Member, out: &mut Vec<u8>) {
@@ -241,7 +323,10 @@ impl Wires for Encoders {
     }
 
     fn cursor(&mut self, wire: Wire, cursor: &Cursor, out: &mut Vec<u8>) {
-        let end = self.place(WireKind::of(wire), cursor);
-        out.extend_from_slice(&end);
+        let cursor = cursor.to_string();
+        self.lay_out(WireKind::of(wire), out, |layout, out| layout.close_event(&cursor, out));
     }
 }
+
+#[cfg(test)]
+mod tests;

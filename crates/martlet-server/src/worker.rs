@@ -8,6 +8,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use martlet_core::hub::{Lane, LaneId, LaneLimits, ReaderKey, Shard};
 use martlet_core::port::Store;
@@ -21,11 +22,12 @@ use crate::clock::Clock;
 use crate::identity::Verifier;
 use crate::mail::{Control, Mail, Post, Whom};
 use crate::random;
-use crate::wire::Encoders;
+use crate::wire::{Encoders, Layouts};
 
 mod attach;
 mod control;
 mod plain;
+mod polls;
 mod sessions;
 mod settle;
 mod stats;
@@ -33,7 +35,8 @@ mod sweep;
 mod tickets;
 mod timers;
 
-pub use attach::Uplink;
+pub use attach::{NewConnection, Uplink};
+pub use polls::{Answered, NextPoll, Ticket};
 pub use sessions::{Attachment, PlainOpening, SessionIndex};
 pub use stats::WorkerStats;
 
@@ -66,6 +69,7 @@ pub struct Common {
 pub struct Worker {
     id: LaneId,
     common: Common,
+    layouts: Rc<Layouts>,
     state: RefCell<State>,
     read: RefCell<ReadBuffer>,
     /// Woken when some reader is marked.
@@ -115,13 +119,14 @@ impl Worker {
         let store = MemoryStore::new(now, channels_max, random::bits())
             .with_bytes_max(rules.limits.history_bytes / workers);
         let namespaces = Arc::clone(&rules.namespaces);
+        let layouts = Rc::new(Layouts::new(random::bits()));
         let state = State {
             sessions: Sessions::new(now.instant),
             lane: Lane::new(LaneLimits::from(&rules.limits), random::bits()),
             shard: Shard::new(namespaces, channels_max, random::bits()),
             store: Box::new(store),
             tickets: Tickets::default(),
-            encoders: Encoders::new(DEFLATE_LEVEL),
+            encoders: Encoders::new(Rc::clone(&layouts), DEFLATE_LEVEL),
             post,
             answers: Vec::new(),
             counters: Counters::default(),
@@ -129,6 +134,7 @@ impl Worker {
         Rc::new(Self {
             id,
             common,
+            layouts,
             state: RefCell::new(state),
             read: RefCell::new(ReadBuffer {
                 bytes: vec![0; READ_BYTES],
@@ -151,6 +157,11 @@ impl Worker {
     /// The rules of sessions.
     pub fn rules(&self) -> &Arc<Rules> {
         &self.common.rules
+    }
+
+    /// The layouts of its streams.
+    pub fn layouts(&self) -> &Layouts {
+        &self.layouts
     }
 
     /// The worker's buffer, for the length of one call.
@@ -206,6 +217,8 @@ impl Worker {
                 // Whoever asked may have gone; nothing depends on its hearing the answer.
                 let _ = reply.send(self.take_frame_by_key(state, now, key, &frame));
             }
+            Mail::Poll(key, next, ticket) => self.take_poll(state, now, key, next, ticket),
+            Mail::PollGone(key) => self.poll_gone(state, now, key),
             Mail::Control(control, reply) => {
                 let _ = reply.send(self.control(state, now, control));
             }

@@ -203,6 +203,7 @@ impl Client {
             session: self.session.filter(|_| self.grant.is_some()),
             agent: Some("sim".into()),
             subscribe,
+            ..Connect::default()
         };
         let asked = Asked::Connect(true, connect.subscribe.clone());
         self.ask(asked, Command::Connect(connect));

@@ -80,6 +80,36 @@ impl Origins {
     }
 }
 
+impl Origins {
+    /// The same for what a page can put into itself without asking for permission, such as a
+    /// script or a frame, and so for answers that a strange page could read: there is no `Origin`,
+    /// and the browser has to say in another way which page it is.
+    pub fn check_embedding(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        self.check(headers)?;
+        let field = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let site = field(HeaderName::from_static("sec-fetch-site"));
+        if self.any || matches!(site, Some("same-origin" | "none")) {
+            return Ok(());
+        }
+        let browser = || field(header::USER_AGENT).is_some_and(|name| name.starts_with("Mozilla/"));
+        match field(header::REFERER) {
+            Some(page) if self.names(origin_of(page), host_of(headers)) => Ok(()),
+            None if site.is_none() && !browser() => Ok(()),
+            page => {
+                let page = page.map_or("a page that does not say which".into(), shorten);
+                Err(Refusal::because(Code::OriginDenied, page))
+            }
+        }
+    }
+}
+
+/// The origin of an address: what comes before its path.
+fn origin_of(address: &str) -> &str {
+    let after_scheme = address.find("://").map_or(0, |at| at + 3);
+    let end = address[after_scheme..].find(['/', '?', '#']);
+    end.map_or(address, |end| &address[..after_scheme + end])
+}
+
 fn shorten(text: &str) -> String {
     text.chars().take(100).collect()
 }
@@ -105,6 +135,9 @@ fn is_of_this_machine(authority: &str) -> bool {
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
+
+/// The fields of an answer that a page of another origin may read beyond the usual ones.
+const EXPOSED: &str = "martlet-cursor, retry-after";
 
 /// What browsers are told.
 #[derive(Debug, Clone, Default)]
@@ -134,6 +167,7 @@ impl Cors {
             let any = HeaderValue::from_static("*");
             answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
         }
+        answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
         if named && self.credentials {
             let yes = HeaderValue::from_static("true");
             answer.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
@@ -155,7 +189,8 @@ impl Cors {
                 header::ACCESS_CONTROL_ALLOW_HEADERS,
                 "authorization, content-type, idempotency-key, last-event-id, x-api-key",
             ),
-            (header::ACCESS_CONTROL_MAX_AGE, "600"),
+            // A day is the most that any browser keeps it for.
+            (header::ACCESS_CONTROL_MAX_AGE, "86400"),
         ];
         let mut answer = HeaderMap::new();
         self.allow(request, &mut answer);

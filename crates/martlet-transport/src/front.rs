@@ -2,11 +2,12 @@
 //!
 //! The first bytes decide. HTTP/2 goes to hyper. The first request of HTTP/1 is read here, and if
 //! it is one of those that stay open, its stream is given away as it is: no library's buffers
-//! stay behind it. Every other connection goes to hyper, with the bytes already read.
+//! stay behind it. What is given back (a poll that was answered) is read from again. Every other
+//! connection goes to hyper, with the bytes already read.
 
 use std::future::Future;
 use std::io::IoSlice;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ mod hyper_side;
 mod strict;
 
 pub use doors::{Cut, Doors, Peer};
+pub use strict::is_websocket;
 
 /// What every client of HTTP/2 sends first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -81,15 +83,59 @@ pub fn serve<D: Doors>(
     // What follows is boxed, each part for itself, so that the task of a held connection is not
     // as large as the largest state of all others.
     let peer = Peer::of(&stream);
-    let opening = Box::pin(open(stream, peer, doors.clone(), options.clone()));
+    let first = Held { stream, leftover: Vec::new() };
+    let opening = Box::pin(open(first, peer, doors.clone(), options.clone()));
     async move {
-        if let Some(opening) = opening.await {
-            go_on(opening, peer, doors, options, stop).await;
+        let held = match opening.await {
+            None => return,
+            Some(Opening::Held(held)) => hold(Rc::clone(&doors), held).await,
+            Some(opening) => return go_on(opening, peer, doors, options, stop).await,
+        };
+        if let Some(held) = held {
+            Box::pin(serve_on(held, peer, doors, options, stop)).await;
         }
     }
 }
 
-/// What becomes of a connection after its first bytes.
+/// Gives a connection away, until it ends or is given back.
+fn hold<D: Doors>(
+    doors: Rc<D>,
+    held: Box<(Head, Held)>,
+) -> Pin<Box<dyn Future<Output = Option<Box<Held>>>>> {
+    let holding = doors.hold(held.0, held.1);
+    Box::pin(async move { holding.await.map(Box::new) })
+}
+
+/// Serves a connection that was given back, as long as it is.
+async fn serve_on<D: Doors>(
+    mut held: Box<Held>,
+    peer: Peer,
+    doors: Rc<D>,
+    options: Rc<FrontOptions>,
+    stop: impl Future<Output = ()>,
+) {
+    let idle = FrontOptions { head_timeout: options.idle_timeout, ..FrontOptions::clone(&options) };
+    let idle = Rc::new(idle);
+    let mut stop = pin!(stop);
+    loop {
+        let opening = Box::pin(open(*held, peer, Rc::clone(&doors), Rc::clone(&idle)));
+        // A request that is here when the stop begins is still answered.
+        let opening = tokio::select! {
+            biased;
+            opening = opening => opening,
+            () = stop.as_mut() => None,
+        };
+        let back = match opening {
+            None => return,
+            Some(Opening::Held(held)) => hold(Rc::clone(&doors), held).await,
+            Some(opening) => return go_on(opening, peer, doors, options, stop).await,
+        };
+        let Some(next) = back else { return };
+        held = next;
+    }
+}
+
+/// What becomes of a connection that is not held.
 fn go_on<'a, D: Doors>(
     opening: Opening,
     peer: Peer,
@@ -98,7 +144,8 @@ fn go_on<'a, D: Doors>(
     stop: impl Future<Output = ()> + 'a,
 ) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
     match opening {
-        Opening::Held(held) => Box::pin(doors.hold(held.0, held.1)),
+        // These were held before.
+        Opening::Held(_) => Box::pin(std::future::ready(())),
         Opening::Http1(rewind) => {
             Box::pin(hyper_side::serve_http1(rewind, doors, peer, options, stop))
         }
@@ -117,12 +164,12 @@ enum Opening {
 
 /// Reads the first bytes; `None` if the client has left or was refused.
 async fn open<D: Doors>(
-    stream: Stream,
+    held: Held,
     peer: Peer,
     doors: Rc<D>,
     options: Rc<FrontOptions>,
 ) -> Option<Opening> {
-    let mut bytes = Vec::new();
+    let Held { stream, leftover: mut bytes } = held;
     match read_opening(&stream, &mut bytes, &options).await {
         Ok(None) => Some(Opening::Http2(Rewind::new(stream, bytes))),
         Ok(Some((head, length))) => {

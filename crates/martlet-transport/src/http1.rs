@@ -17,7 +17,7 @@ pub mod write;
 pub use body::read_body;
 pub use parse::{HeadLimits, parse_head};
 pub use read::read_head;
-pub use write::{write_answer, write_head};
+pub use write::{write_answer, write_head, write_whole};
 
 /// The head of a request that kept all the rules of HTTP/1.1.
 #[derive(Debug, Clone)]

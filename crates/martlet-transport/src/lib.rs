@@ -2,7 +2,7 @@
 //!
 //! This crate does not know what a frame means. It takes connections ([`listen`], [`stream`],
 //! [`tls`]), finds out what each one wants ([`http1`], [`front`]), and offers the codecs of the
-//! held-open ones ([`websocket`], [`sse`]). Whatever is held is written to through an
+//! held-open ones ([`websocket`], [`layout`]). Whatever is held is written to through an
 //! [`outlet::Outlet`] by calls that never wait, from the worker that owns the connection; there
 //! is no task and no queue for writing.
 //!
@@ -14,9 +14,9 @@ pub mod framing;
 pub mod front;
 pub mod fuzz;
 pub mod http1;
+pub mod layout;
 pub mod listen;
 pub mod outlet;
-pub mod sse;
 pub mod stream;
 pub mod tls;
 pub mod websocket;

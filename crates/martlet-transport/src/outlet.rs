@@ -1,7 +1,10 @@
 //! Where the bytes of one connection go, whatever carries them.
 
+use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
+
+use bytes::Bytes;
 
 use crate::body::BodyWriter;
 use crate::stream::Stream;
@@ -12,6 +15,27 @@ pub enum Outlet {
     Stream(Rc<Stream>),
     /// A response body that hyper carries.
     Body(BodyWriter),
+    /// The next answer to a poll. It takes whatever it is given; who gives sees to the limit.
+    Batch(Batch),
+}
+
+/// Bytes gathered for one answer. Owns no memory while there are none.
+#[derive(Debug, Default)]
+pub struct Batch(RefCell<Vec<u8>>);
+
+impl Batch {
+    /// Takes out what has been gathered.
+    pub fn take(&self) -> Bytes {
+        self.0.take().into()
+    }
+
+    fn gather(&self, slices: &[IoSlice<'_>]) -> usize {
+        let mut bytes = self.0.borrow_mut();
+        let before = bytes.len();
+        bytes.reserve_exact(slices.iter().map(|slice| slice.len()).sum());
+        slices.iter().for_each(|slice| bytes.extend_from_slice(slice));
+        bytes.len() - before
+    }
 }
 
 impl Outlet {
@@ -21,6 +45,7 @@ impl Outlet {
         match self {
             Self::Stream(stream) => stream.try_write(slices),
             Self::Body(body) => body.try_write(slices),
+            Self::Batch(batch) => Ok(batch.gather(slices)),
         }
     }
 
@@ -32,15 +57,17 @@ impl Outlet {
                 body.writable().await;
                 Ok(())
             }
+            Self::Batch(_) => Ok(()),
         }
     }
 
     /// Waits until the other side has gone. On a stream this reads and throws away, so it is for
-    /// connections whose client has nothing more to say.
+    /// connections whose client has nothing more to say. A batch has no other side.
     pub async fn closed(&self) {
         match self {
             Self::Stream(stream) => stream.closed().await,
             Self::Body(body) => body.closed().await,
+            Self::Batch(_) => {}
         }
     }
 
@@ -49,6 +76,7 @@ impl Outlet {
         match self {
             Self::Stream(stream) => stream.closed().await,
             Self::Body(body) => body.ended().await,
+            Self::Batch(_) => {}
         }
     }
 
@@ -58,6 +86,7 @@ impl Outlet {
         match self {
             Self::Stream(stream) => stream.shutdown(),
             Self::Body(body) => body.finish(),
+            Self::Batch(_) => {}
         }
     }
 
@@ -66,6 +95,7 @@ impl Outlet {
         match self {
             Self::Stream(stream) => stream.abort(),
             Self::Body(body) => body.abort(),
+            Self::Batch(_) => {}
         }
     }
 }

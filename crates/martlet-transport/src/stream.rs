@@ -191,6 +191,32 @@ impl Stream {
         }
     }
 
+    /// Waits until the peer has ended or failed. What it sends meanwhile, ahead of its turn, is
+    /// kept in `ahead`, up to a limit after which nothing more is read.
+    pub async fn gone(&self, ahead: &mut Vec<u8>) {
+        const AHEAD_BYTES: usize = 16 * 1024;
+        while ahead.len() < AHEAD_BYTES {
+            match self.read_ahead(ahead) {
+                Ok(0) => return,
+                Ok(_) => tokio::task::yield_now().await,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.readable().await.is_err() {
+                        return;
+                    }
+                }
+                Err(_) => return,
+            }
+        }
+        std::future::pending().await
+    }
+
+    fn read_ahead(&self, ahead: &mut Vec<u8>) -> io::Result<usize> {
+        let mut scratch = [0; 4 * 1024];
+        let count = self.try_read(&mut scratch)?;
+        ahead.extend_from_slice(&scratch[..count]);
+        Ok(count)
+    }
+
     /// Reads a little and throws it away; the scratch space is not part of any future.
     fn discard(&self) -> io::Result<usize> {
         self.try_read(&mut [0; 8 * 1024])

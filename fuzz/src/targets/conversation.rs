@@ -125,6 +125,7 @@ fn session(now: Now, rules: &Arc<Rules>) -> Session {
         client: ClientId::new(1),
         holder: Holder(1),
         answers: true,
+        member: true,
     };
     Session::new(now, Arc::clone(rules), opening)
 }

@@ -66,6 +66,7 @@ impl Credentials {
             session: self.session,
             agent: Some(self.agent.clone()),
             subscribe: Vec::new(),
+            ..Connect::default()
         }
     }
 

@@ -365,6 +365,16 @@ impl Lane {
             .is_some_and(|reader| !reader.rest.is_empty() || !reader.owed.is_empty())
     }
 
+    /// Whether there is, or may soon be, something to write to the reader.
+    pub fn has_more(&self, key: ReaderKey) -> bool {
+        let Some(reader) = self.readers.get(key.0 as usize) else { return false };
+        let behind = |place: &Place| matches!(place.state, State::Behind | State::Waiting);
+        self.any_output()
+            || self.owes(key)
+            || !reader.pending.is_empty()
+            || reader.places.iter().any(behind)
+    }
+
     /// How many bytes of its own the reader is owed.
     pub fn owed_bytes(&self, key: ReaderKey) -> usize {
         self.readers.get(key.0 as usize).map_or(0, |r| r.owed_bytes + r.rest.len())

@@ -71,6 +71,7 @@ codes! {
     AddressTooLong = 1013, Refusal, 414, "address_too_long", "The address of the request is longer than the limit.", "Send the data in a body instead of the query.";
     RequestTimeout = 1014, Temporary, 408, "request_timeout", "The request did not arrive in time.", "Send it again, at once and whole.";
     UpgradeRequired = 1015, Refusal, 426, "upgrade_required", "This address is for WebSocket, version 13.", "Open it as a WebSocket; a proxy between must pass the Upgrade header on.";
+    CallbackInvalid = 1016, Refusal, 400, "callback_invalid", "The callback is missing or is no plain name.", "Name a function by letters, digits, _ and $, joined by dots: at most 64 characters.";
 
     TokenMissing = 1100, Refusal, 401, "token_missing", "A token is needed here.", "Connect with a token, or allow anonymous clients in the namespace.";
     TokenInvalid = 1101, Refusal, 401, "token_invalid", "The token is not valid.", "Check its signature, algorithm, audience and issuer against the server's configuration.";
@@ -116,6 +117,7 @@ codes! {
     Failed = 3006, CloseAndReturn, 500, "failed", "The server failed.", "Come back; if it persists, look at the server's log.";
     Expired = 3007, CloseAndReturn, 401, "expired", "The token expired while connected.", "Come back with a new token; refresh in time to avoid this.";
     Reconnect = 3008, CloseAndReturn, 503, "reconnect", "The backend asked this client to connect again.", "Come back; the cursor brings what was missed.";
+    StreamFull = 3009, CloseAndReturn, 503, "stream_full", "The answer is as long as one answer may be.", "Come back at once; the cursor goes on where this ends.";
 
     BadFrame = 3500, CloseForGood, 400, "bad_frame", "The client sent what the protocol forbids.", "Correct the client.";
     Unauthorized = 3501, CloseForGood, 401, "unauthorized", "The client was refused.", "The error before the close says why.";

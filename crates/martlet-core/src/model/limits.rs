@@ -40,6 +40,9 @@ pub struct Limits {
     pub log_publications: usize,
     /// Bytes that a channel's log keeps for readers who are behind.
     pub log_bytes: usize,
+    /// Bytes after which a stream for scripts ends, so that its browser can free what it has; 0
+    /// for never.
+    pub stream_bytes: usize,
     /// How long a client may take to say `connect`.
     pub connect_timeout: Duration,
     /// How long a connection that takes no bytes is kept.
@@ -66,6 +69,7 @@ impl Default for Limits {
             owed_bytes: 1024 * 1024,
             log_publications: 4_096,
             log_bytes: 1024 * 1024,
+            stream_bytes: 4 * 1024 * 1024,
             connect_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
         }

@@ -1,7 +1,7 @@
 //! What a client asks, in martlet's own words. Protocols decode into these; nothing here knows
 //! how they were written on the wire.
 
-use crate::model::{ChannelName, Draft, Position, SessionKey, UnixMillis};
+use crate::model::{ChannelName, Cursor, Draft, Position, SessionKey, UnixMillis};
 
 /// A command with the number by which the client will recognise the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub struct Connect {
     pub agent: Option<Box<str>>,
     /// Channels to follow at once.
     pub subscribe: Vec<Subscribe>,
+    /// Where the client was in channels that its token names, and that it need not.
+    pub cursor: Cursor,
 }
 
 /// One channel to follow.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::{
     Answer, Beat, ChannelGrant, Command, Connect, Connected, Event, Followed, Grant, GrantError,
-    GrantKey, Heartbeat, Identity, Numbered, Request, Subscribe, Verb, may,
+    GrantKey, Heartbeat, Identity, Numbered, Repeats, Request, Subscribe, Verb, may,
 };
 use crate::model::{
     ChannelName, ClientId, Close, Code, Limits, Namespace, Namespaces, Refusal, SessionKey,
@@ -65,6 +65,9 @@ pub struct Opening {
     pub holder: Holder,
     /// Whether the client can answer pings on its transport.
     pub answers: bool,
+    /// Whether it is a member of the channels that it follows, where they have members. One that
+    /// only looks in, again and again, is not.
+    pub member: bool,
 }
 
 /// What only somebody outside can decide.
@@ -161,6 +164,7 @@ pub struct Session {
     heartbeat: Heartbeat,
     rate: Rate,
     floods: u32,
+    repeats: Repeats,
     asked: Vec<(u32, Asked)>,
     numbers: u32,
     outputs: VecDeque<Output>,
@@ -179,6 +183,7 @@ impl Session {
             heartbeat: Heartbeat::new(rules.ping, pong),
             rate: Rate::default(),
             floods: 0,
+            repeats: Repeats::default(),
             asked: Vec::new(),
             numbers: 0,
             outputs: VecDeque::new(),

@@ -128,6 +128,7 @@ fn connect() -> impl Strategy<Value = Connect> {
             session: session.map(|(worker, random)| SessionKey::new(worker, random)),
             agent,
             subscribe,
+            ..Connect::default()
         },
     )
 }

@@ -20,6 +20,8 @@ const RESERVED: &[&str] = &["gap", "lagged", "close", "error", "open"];
 /// One event of a plain stream. Nothing in it has a line break.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlainEvent<'a> {
+    /// What it is: `publication`, `gap`, `lagged`, `error` or `close`.
+    pub kind: &'static str,
     /// The cursor to come back with after this event.
     pub id: Option<String>,
     /// The event's name; `None` is what a browser calls `message`.
@@ -90,13 +92,13 @@ impl<'a> PlainEvent<'a> {
     }
 
     fn new(event: Option<Cow<'a, str>>, data: Cow<'a, [u8]>) -> Self {
-        Self { id: None, event, data, retry: None }
+        Self { kind: "publication", id: None, event, data, retry: None }
     }
 
     fn written(name: &'static str, write: impl FnOnce(&mut Vec<u8>)) -> Self {
         let mut data = Vec::new();
         write(&mut data);
-        Self::new(Some(Cow::Borrowed(name)), Cow::Owned(data))
+        Self { kind: name, ..Self::new(Some(Cow::Borrowed(name)), Cow::Owned(data)) }
     }
 }
 

@@ -56,9 +56,11 @@ impl Query {
             };
             Subscribe { channel, token: None, start }
         });
+        let subscribe = subscribe.collect();
         let connect = Connect {
             token: token(&parameters, request.authorization),
-            subscribe: subscribe.collect(),
+            subscribe,
+            cursor,
             ..Connect::default()
         };
         Ok(Self { connect, envelope: envelope(parameters.envelope.as_deref())? })

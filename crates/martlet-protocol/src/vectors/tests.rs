@@ -337,6 +337,8 @@ const HTTP_ONLY: &[Code] = &[
     Code::OriginDenied,
     Code::SinceInvalid,
     Code::BatchTooLarge,
+    Code::CallbackInvalid,
+    Code::StreamFull,
 ];
 
 #[test]

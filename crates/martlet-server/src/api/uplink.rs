@@ -7,12 +7,25 @@ use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use http::{Response, StatusCode};
 use martlet_core::hub::LaneId;
-use martlet_core::model::{Code, SessionKey};
+use martlet_core::model::{Code, Refusal, SessionKey};
 use tokio::sync::oneshot;
 
 use super::answer::{Outcome, Refused};
 use crate::doors::Site;
-use crate::mail::Mail;
+use crate::mail::{Mail, Mailboxes};
+
+/// Brings a frame to its session, on whichever worker that is.
+pub async fn send_frame(
+    mailboxes: &Mailboxes,
+    key: SessionKey,
+    frame: Bytes,
+) -> Result<(), Refusal> {
+    let (reply, answer) = oneshot::channel();
+    // A key of another node names a worker that this one may not have.
+    let sent = mailboxes.send(LaneId(key.worker()), vec![Mail::Frame(key, frame, reply)]);
+    sent.map_err(|_| Code::UnknownSession)?;
+    answer.await.map_err(|_| Code::Shutdown)?
+}
 
 /// `POST /v1/send`
 pub async fn send(
@@ -26,12 +39,7 @@ pub async fn send(
     let query = query.unwrap_or_default();
     let key = query.split('&').find_map(|pair| pair.strip_prefix("session="));
     let key = key.and_then(SessionKey::parse).ok_or(Code::UnknownSession)?;
-    let worker = LaneId(key.worker());
-    let (reply, answer) = oneshot::channel();
-    // A key of another node names a worker that this one may not have.
-    let sent = site.mailboxes.send(worker, vec![Mail::Frame(key, body, reply)]);
-    sent.map_err(|_| Code::UnknownSession)?;
-    answer.await.map_err(|_| Code::Shutdown)?.map_err(Refused)?;
+    send_frame(&site.mailboxes, key, body).await.map_err(Refused)?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)

@@ -270,6 +270,9 @@ section! {
         value log_publications: usize = safe().log_publications;
         /// Bytes that a channel's log keeps for readers who are behind.
         value log_bytes: Size = Size(safe().log_bytes);
+        /// Bytes after which a stream or forever frame ends, so that its browser can free what it
+        /// has; 0 for never.
+        value stream_bytes: Size = Size(safe().stream_bytes);
         /// How long a client may take to say `connect`.
         value connect_timeout: Duration = safe().connect_timeout;
         /// How long a connection that takes no bytes is kept.
@@ -409,6 +412,7 @@ impl From<&Limits> for model::Limits {
             owed_bytes: limits.owed_bytes.0,
             log_publications: limits.log_publications,
             log_bytes: limits.log_bytes.0,
+            stream_bytes: limits.stream_bytes.0,
             connect_timeout: limits.connect_timeout,
             write_timeout: limits.write_timeout,
         }

@@ -1,15 +1,23 @@
 //! A WebSocket connection: reads messages until either side ends it.
 
+use std::io;
 use std::ops::ControlFlow;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 
+use http_body_util::BodyExt as _;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use martlet_core::model::{Close, Code};
+use martlet_transport::body::{Body, pipe};
 use martlet_transport::outlet::Outlet;
 use martlet_transport::stream::Stream;
 use martlet_transport::websocket::{Accepted, Decoder, Fault, Incoming, encoder};
+use tokio::io::{AsyncRead, AsyncWriteExt as _, ReadBuf, ReadHalf, WriteHalf};
 
-use crate::wire::{Carrier, Grammar, WireKind};
-use crate::worker::{SessionIndex, Uplink, Worker};
+use crate::wire::{Carrier, Form, Grammar, WireKind};
+use crate::worker::{NewConnection, SessionIndex, Uplink, Worker};
 
 /// The subprotocols, in the order in which the server prefers them.
 pub const SUBPROTOCOLS: &[&str] = &["martlet.v1.json", "martlet.v1.proto"];
@@ -21,7 +29,7 @@ const MUCH_BYTES: usize = 4 * 1024;
 pub async fn serve(worker: Rc<Worker>, stream: Stream, accepted: &Accepted, mut ahead: Vec<u8>) {
     let stream = Rc::new(stream);
     let outlet = Rc::new(Outlet::Stream(Rc::clone(&stream)));
-    let index = worker.open(outlet, kind(accepted), None);
+    let index = worker.open(NewConnection::new(outlet, kind(accepted)));
     let limit = u32::try_from(worker.rules().limits.frame_bytes).unwrap_or(u32::MAX);
     let mut decoder = Decoder::new(limit, accepted.deflate());
     if !ahead.is_empty() {
@@ -44,13 +52,70 @@ pub async fn serve(worker: Rc<Worker>, stream: Stream, accepted: &Accepted, mut 
     worker.detached(index);
 }
 
+/// How much waits in HTTP/2's hands.
+const PIPE_BYTES: usize = 64 * 1024;
+
+/// Serves a WebSocket that is one stream of a connection of HTTP/2, once it has been answered.
+pub async fn serve_http2(worker: Rc<Worker>, upgraded: Upgraded, accepted: &Accepted) {
+    let (mut reading, writing) = tokio::io::split(TokioIo::new(upgraded));
+    let (writer, body) = pipe(PIPE_BYTES);
+    let outlet = Rc::new(Outlet::Body(writer));
+    tokio::task::spawn_local(carry(body, writing));
+    let index = worker.open(NewConnection::new(Rc::clone(&outlet), kind(accepted)));
+    let limit = u32::try_from(worker.rules().limits.frame_bytes).unwrap_or(u32::MAX);
+    let mut decoder = Decoder::new(limit, accepted.deflate());
+    while !decoder.ended() {
+        let read = std::future::poll_fn(|context| {
+            poll_http2(&worker, index, &mut reading, &mut decoder, context)
+        });
+        tokio::select! {
+            more = read => if !matches!(more, Ok(1..)) { break },
+            () = outlet.ended() => break,
+        }
+        tokio::task::consume_budget().await;
+    }
+    if decoder.ended() {
+        outlet.ended().await;
+    }
+    worker.detached(index);
+}
+
+/// Carries what is written into the stream, until it is finished or cut off.
+async fn carry(mut body: Body, mut writing: WriteHalf<TokioIo<Upgraded>>) {
+    while let Some(Ok(frame)) = body.frame().await {
+        let Ok(bytes) = frame.into_data() else { return };
+        if writing.write_all(&bytes).await.is_err() {
+            return;
+        }
+    }
+    // A client that has gone has nothing to be told.
+    let _ = writing.shutdown().await;
+}
+
+/// Reads what is there, and says how much; 0 when the client has nothing more to say.
+fn poll_http2(
+    worker: &Rc<Worker>,
+    index: SessionIndex,
+    reading: &mut ReadHalf<TokioIo<Upgraded>>,
+    decoder: &mut Decoder,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    worker.with_read_buffer(|buffer| {
+        let mut bytes = ReadBuf::new(&mut buffer.bytes);
+        ready!(Pin::new(reading).poll_read(context, &mut bytes))?;
+        let count = bytes.filled().len();
+        take(worker, index, decoder, bytes.filled_mut(), &mut buffer.inflater);
+        Poll::Ready(Ok(count))
+    })
+}
+
 fn kind(accepted: &Accepted) -> WireKind {
     let grammar = match accepted.protocol {
         Some("martlet.v1.proto") => Grammar::Proto,
         _ => Grammar::Json,
     };
     let carrier = if accepted.deflate() { Carrier::Deflated } else { Carrier::WebSocket };
-    WireKind { grammar, carrier, cursor: false }
+    WireKind { grammar, form: Form::Message, carrier, cursor: false }
 }
 
 /// Reads what is there, and says how much. `Break` when the client is gone.

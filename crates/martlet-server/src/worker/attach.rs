@@ -3,14 +3,15 @@
 use bytes::Bytes;
 use martlet_core::model::{ClientId, Close, Code, Refusal, SessionKey};
 use martlet_core::presence::Holder;
-use martlet_core::session::{Command, Connect, Numbered, Opening, Session};
+use martlet_core::session::{Command, Connect, Numbered, Opening, Polls, Session};
 use martlet_protocol::native::{json, proto};
+use martlet_transport::layout::Begin;
 use martlet_transport::outlet::Outlet;
 
 use super::control::{RETURN_SPREAD_MS, shutdown};
 use super::sessions::Entry;
 use super::*;
-use crate::wire::{Grammar, WireKind};
+use crate::wire::{Form, Grammar, WireKind};
 
 /// What came from a client, besides frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,29 +38,48 @@ pub enum Uplink<'a> {
     },
 }
 
+/// A connection that begins.
+pub struct NewConnection {
+    /// Where bytes go.
+    pub outlet: Rc<Outlet>,
+    /// How events are written there.
+    pub kind: WireKind,
+    /// What is waited for before anything is written.
+    pub opening: Option<PlainOpening>,
+    /// What a stream begins with.
+    pub begin: Option<Begin>,
+    /// After how many bytes it is to end.
+    pub limit: Option<usize>,
+    /// The poll that it begins with.
+    pub polls: Option<Box<Polls<Ticket>>>,
+}
+
+impl NewConnection {
+    /// One that begins at once, and goes on for as long as it likes.
+    pub fn new(outlet: Rc<Outlet>, kind: WireKind) -> Self {
+        Self { outlet, kind, opening: None, begin: None, limit: None, polls: None }
+    }
+}
+
 impl Worker {
     /// A connection opened: its session begins. A plain stream is held back until
     /// [`head_written`](Self::head_written).
-    pub fn open(
-        self: &Rc<Self>,
-        outlet: Rc<Outlet>,
-        kind: WireKind,
-        opening: Option<PlainOpening>,
-    ) -> SessionIndex {
+    pub fn open(self: &Rc<Self>, new: NewConnection) -> SessionIndex {
+        let NewConnection { outlet, kind, opening, begin, limit, polls } = new;
         let now = self.now();
         self.turn(|state| {
             let reader = state.lane.add_reader(now.instant, kind.wire());
             if opening.is_some() {
                 state.lane.block(reader);
             }
-            if !kind.native() {
-                let lines = state.encoders.opening(kind, RETRY_MS);
-                // The first lines are far smaller than what a reader may be owed.
-                let _ = state.lane.push(reader, lines);
+            if let Some(begin) = begin {
+                let first = state.encoders.begin(kind, &begin);
+                // The first bytes are far fewer than what a reader may be owed.
+                let _ = state.lane.push(reader, first);
             }
             let session = self.new_session(now, kind);
             state.counters.opened += 1;
-            let attachment = Attachment { outlet, kind, opening };
+            let attachment = Attachment { outlet, kind, opening, left: limit, polls };
             let index = state.sessions.insert(session, reader, attachment);
             if self.stopping.get()
                 && let Some(entry) = state.sessions.touch(index)
@@ -76,6 +96,7 @@ impl Worker {
             client: ClientId::new(random::bits()),
             holder: Holder(random::bits()),
             answers: kind.web_socket(),
+            member: kind.form != Form::Items,
         };
         Session::new(now, Arc::clone(&self.common.rules), opening)
     }
@@ -100,7 +121,7 @@ impl Worker {
             match uplink {
                 Uplink::Frame(frame) => {
                     state.counters.frames += 1;
-                    take_frame(entry, now, frame, &self.common.rules.limits);
+                    take_frame(entry, now, Way::Connection, frame, &self.common.rules.limits);
                 }
                 Uplink::Control(bytes) => {
                     if entry.session.handle_sign(now) {
@@ -148,7 +169,7 @@ impl Worker {
         let entry = found.filter(heard).ok_or(Code::UnknownSession)?;
         entry.session.handle_heard();
         state.counters.frames += 1;
-        take_frame(entry, now, frame, &self.common.rules.limits);
+        take_frame(entry, now, Way::Request, frame, &self.common.rules.limits);
         Ok(())
     }
 
@@ -184,17 +205,29 @@ impl Worker {
     }
 }
 
-/// How long a plain stream's client is advised to wait before it comes back, unless the server
-/// says otherwise at the end.
-const RETRY_MS: u64 = 2_000;
+/// How a frame came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Over the connection.
+    Connection,
+    /// By a request of its own, which may be made again.
+    Request,
+}
 
-fn take_frame(entry: &mut Entry, now: Now, frame: &[u8], limits: &martlet_core::model::Limits) {
+fn take_frame(
+    entry: &mut Entry,
+    now: Now,
+    way: Way,
+    frame: &[u8],
+    limits: &martlet_core::model::Limits,
+) {
     let session = &mut entry.session;
     let grammar = entry.attachment.as_ref().map_or(Grammar::Json, |a| a.kind.grammar);
     let mut read = 0;
     let sink = |command: Result<Numbered, martlet_protocol::Refused>| {
         read += 1;
         match command {
+            Ok(numbered) if way == Way::Request => session.handle_sent(now, numbered),
             Ok(numbered) => session.handle_command(now, numbered),
             Err(refused) => {
                 session.handle_refused(now, refused.id, refused.channel, refused.refusal);

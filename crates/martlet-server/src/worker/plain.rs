@@ -21,7 +21,8 @@ pub(super) fn follow(state: &mut State, index: SessionIndex, event: &Event) {
         Event::Connected(_) => {
             let more = named.iter().filter(|channel| !opening.channels.contains(channel)).count();
             opening.unanswered += more;
-            attachment.kind.cursor = opening.unanswered > 1;
+            let whole = state.encoders.ends_with_cursor(attachment.kind);
+            attachment.kind.cursor = whole && opening.unanswered > 1;
             state.lane.set_wire(reader, attachment.kind.wire());
         }
         Event::Subscribed(_) => decide(opening, Ok(())),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use martlet_core::hub::ReaderKey;
 use martlet_core::model::{ChannelName, ClientId, Refusal, SessionKey, UserId};
-use martlet_core::session::Session;
+use martlet_core::session::{Polls, Session};
 use martlet_core::time::{Instant, Wheel};
 use martlet_transport::outlet::Outlet;
 use slab::Slab;
@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::mail::Whom;
 use crate::wire::WireKind;
+use crate::worker::Ticket;
 
 /// A session of this worker. The second number tells apart sessions that had the same place one
 /// after the other.
@@ -29,9 +30,18 @@ pub struct Attachment {
     pub kind: WireKind,
     /// What a plain stream still waits for before it begins.
     pub opening: Option<PlainOpening>,
+    /// How many bytes may be written until it is to end.
+    pub left: Option<usize>,
+    /// The polls that carry it, if no connection of its own does.
+    pub polls: Option<Box<Polls<Ticket>>>,
 }
 
 impl Attachment {
+    /// Whether it is carried by polls, of which none waits.
+    pub fn between_polls(&self) -> bool {
+        self.polls.as_ref().is_some_and(|polls| !polls.waiting())
+    }
+
     /// No channel is waited for any more. Says whether bytes may be written: not before the head
     /// of the response is.
     pub fn end_opening(&mut self) -> bool {

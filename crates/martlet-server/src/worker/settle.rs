@@ -134,7 +134,10 @@ impl Worker {
             return state.sessions.remove(index);
         }
         let sent_at = entry.reader.map_or(now.instant, |reader| state.lane.sent_at(reader));
-        if let Some(at) = entry.session.poll_timeout(now, sent_at) {
+        let polls = entry.attachment.as_ref().and_then(|attachment| attachment.polls.as_ref());
+        let polls = polls.map(|polls| polls.poll_timeout());
+        let session = entry.session.poll_timeout(now, sent_at);
+        if let Some(at) = session.into_iter().chain(polls).min() {
             state.sessions.arm(index, at);
         }
     }
@@ -264,6 +267,8 @@ impl Worker {
             return;
         };
         let frame = match &answer.event {
+            // An answer that comes in time is the sign of life.
+            Event::Ping if attachment.polls.is_some() => return,
             // Before a plain stream has begun, the lane knows some of its places only; the cursor
             // of all follows.
             Event::Gap(_) if attachment.opening.is_none() => {
@@ -287,6 +292,10 @@ impl Worker {
         let Some(entry) = state.sessions.get(index) else { return };
         entry.closing = true;
         let code = entry.close_code.unwrap_or(close.code.number());
+        if entry.attachment.as_ref().is_some_and(Attachment::between_polls) {
+            // Nobody waits to be told; the next poll learns that the session is no more.
+            return self.detach(state, self.now(), index);
+        }
         if let (Some(reader), Some(attachment)) = (entry.reader, entry.attachment.as_mut()) {
             let begun = attachment.end_opening();
             let frame = state.encoders.end(attachment.kind, code, close.code.message());

@@ -6,6 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use martlet_core::hub::Visit;
+use martlet_core::model::{Close, Code};
 use martlet_transport::outlet::Outlet;
 
 use super::*;
@@ -111,24 +112,44 @@ fn visit(state: &mut State, now: Now, reader: ReaderKey) -> After {
     let State { sessions, lane, encoders, counters, .. } = state;
     let Some(index) = sessions.by_reader(reader) else { return After::Nothing };
     let Some(entry) = sessions.get(index) else { return After::Nothing };
-    let Some(attachment) = entry.attachment.as_ref() else { return After::Nothing };
-    let outlet = &attachment.outlet;
+    let Some(attachment) = entry.attachment.as_mut() else { return After::Nothing };
+    let outlet = Rc::clone(&attachment.outlet);
+    let mut written = 0;
     let visit = lane.visit(now.instant, reader, encoders, |slices| {
         counters.writes += 1;
         let taken = match outlet.try_write(slices) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             other => other,
         };
-        counters.bytes_out += *taken.as_ref().unwrap_or(&0) as u64;
+        written = *taken.as_ref().unwrap_or(&0);
+        counters.bytes_out += written as u64;
         taken
     });
-    match visit {
-        Ok(Visit::Blocked) => After::WaitForRoom(reader, Rc::clone(outlet)),
+    if let Outlet::Batch(batch) = &*outlet {
+        polls::gathered(lane, now, reader, attachment, batch.take());
+        let over = entry.closing && !lane.owes(reader);
+        return if over { After::Lost(index) } else { After::Nothing };
+    }
+    let full = spend(&mut attachment.left, written);
+    let after = match visit {
+        Ok(Visit::Blocked) => After::WaitForRoom(reader, outlet),
         Ok(_) if entry.closing && !lane.owes(reader) => {
             entry.closing = false;
-            After::Finish(Rc::clone(outlet))
+            After::Finish(outlet)
         }
         Ok(_) => After::Nothing,
         Err(_) => After::Lost(index),
+    };
+    if full {
+        let after = Some(Duration::ZERO);
+        entry.session.close(Close { code: Code::StreamFull, detail: None, after });
+        sessions.touch(index);
     }
+    after
+}
+
+/// Counts what was written against what a stream may be. Says once that it is used up.
+fn spend(left: &mut Option<usize>, written: usize) -> bool {
+    *left = left.map(|left| left.saturating_sub(written));
+    left.take_if(|left| *left == 0).is_some()
 }

@@ -36,6 +36,9 @@ impl Worker {
                 let Some(entry) = state.sessions.touch(index) else { continue };
                 let sent_at = entry.reader.map_or(now.instant, |r| state.lane.sent_at(r));
                 entry.session.handle_timeout(now, sent_at);
+                if polls::handle_timeout(&mut state.lane, now, entry) {
+                    self.detach(state, now, index);
+                }
             }
             state.shard.handle_timeout(now);
             state.store.handle_timeout(now);

@@ -297,6 +297,7 @@ fn opening(connection: u32, answers: bool) -> Opening {
         client: ClientId::new(connection.into()),
         holder: Holder(connection.into()),
         answers,
+        member: true,
     }
 }
 

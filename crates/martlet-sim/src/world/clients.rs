@@ -146,6 +146,7 @@ impl World {
             client: ClientId::new(self.dice.bits()),
             holder: Holder(connection.0),
             answers,
+            member: true,
         }
     }
 

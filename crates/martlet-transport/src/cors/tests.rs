@@ -94,3 +94,32 @@ fn a_foreign_name_that_points_here_reads_nothing_either() {
     assert!(check("rebound.example:8000").is_err());
     assert!(Origins::default().check(&request(&[("host", "a.example")])).is_ok());
 }
+
+fn embedding(origins: &Origins, fields: &[(&'static str, &str)]) -> bool {
+    let fields = fields.iter().map(|(name, value)| {
+        (HeaderName::from_static(name), HeaderValue::from_str(value).expect("a value"))
+    });
+    origins.check_embedding(&fields.collect()).is_ok()
+}
+
+#[test]
+fn a_strange_page_may_not_embed_what_it_could_read() {
+    let origins = Origins::new(["https://good.example"]).and_same_host();
+    let host = ("host", "here.example:8000");
+    let browser = ("user-agent", "Mozilla/5.0");
+    assert!(embedding(&origins, &[host]), "curl");
+    assert!(embedding(&origins, &[host, ("sec-fetch-site", "same-origin")]));
+    assert!(embedding(&origins, &[host, ("sec-fetch-site", "none")]), "typed by a person");
+    assert!(!embedding(&origins, &[host, ("sec-fetch-site", "cross-site")]));
+    let good = ("referer", "https://good.example/page?x=https://bad.example");
+    assert!(embedding(&origins, &[host, ("sec-fetch-site", "cross-site"), good]));
+    assert!(embedding(&origins, &[host, browser, ("referer", "http://here.example:8000/a")]));
+    for bad in
+        ["https://bad.example/", "https://good.example.bad/", "https://bad/https://good.example/"]
+    {
+        assert!(!embedding(&origins, &[host, ("referer", bad)]), "{bad}");
+        assert!(!embedding(&origins, &[host, browser, ("referer", bad)]), "{bad}");
+    }
+    assert!(!embedding(&origins, &[host, browser]), "a browser that says nothing");
+    assert!(embedding(&Origins::new(["*"]), &[host, browser]));
+}

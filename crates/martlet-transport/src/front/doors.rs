@@ -63,14 +63,16 @@ pub trait Doors: 'static {
             Future: 'static,
         > + 'static;
 
-    /// Whether this request is to stay open on its own stream. Only asked for the first request
-    /// of a connection of HTTP/1; later ones and those of HTTP/2 go to the service.
+    /// Whether this request is to stay open on its own stream. Only asked for requests of HTTP/1
+    /// before the first ordinary one of their connection; those after it, and those of HTTP/2, go
+    /// to the service.
     fn holds(&self, head: &Head, peer: Peer) -> bool;
 
-    /// Takes over a request that stays open, with its stream, until it ends. The future is what
-    /// stays in memory all that time: what it does not need (most of the head) is best used up
-    /// before it is made.
-    fn hold(self: Rc<Self>, head: Head, held: Held) -> impl Future<Output = ()> + 'static;
+    /// Takes over a request that stays open, with its stream, until it ends. Gives the connection
+    /// back if the client may ask something else on it. The future is what stays in memory all
+    /// that time: what it does not need (most of the head) is best used up before it is made.
+    fn hold(self: Rc<Self>, head: Head, held: Held)
+    -> impl Future<Output = Option<Held>> + 'static;
 
     /// The service for a connection, which `cut` ends.
     fn service(&self, peer: Peer, cut: Cut) -> Self::Service;

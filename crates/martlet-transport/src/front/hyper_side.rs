@@ -63,6 +63,7 @@ pub(super) async fn serve_http2<D: Doors>(
     let mut builder = http2::Builder::new(OnThisThread);
     builder
         .timer(TokioTimer::new())
+        .enable_connect_protocol()
         .keep_alive_interval(options.http2_ping)
         .keep_alive_timeout(options.http2_ping / 2)
         .max_concurrent_streams(options.streams)

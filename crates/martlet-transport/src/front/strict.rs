@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::{Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::service::Service;
@@ -41,8 +41,16 @@ impl<D: Doors> Service<Request<Incoming>> for Strict<D> {
     }
 }
 
+/// Whether this is a `CONNECT` of HTTP/2 that opens a WebSocket (RFC 8441).
+pub fn is_websocket<B>(request: &Request<B>) -> bool {
+    let protocol = request.extensions().get::<hyper::ext::Protocol>();
+    request.method() == Method::CONNECT && protocol.is_some_and(|p| p.as_str() == "websocket")
+}
+
 fn check(request: &Request<Incoming>) -> Result<(), Refusal> {
-    check_method(request.method())?;
+    if !is_websocket(request) {
+        check_method(request.method())?;
+    }
     if request.version() < Version::HTTP_2 {
         check_host(request.headers(), request.version())?;
     }

@@ -32,26 +32,36 @@ impl Doors for TestDoors {
 
     fn holds(&self, head: &Head, peer: Peer) -> bool {
         assert!(!peer.tls);
-        head.path() == "/hold" || handshake::wants_websocket(head)
+        matches!(head.path(), "/hold" | "/poll") || handshake::wants_websocket(head)
     }
 
-    async fn hold(self: Rc<Self>, head: Head, mut held: Held) {
+    async fn hold(self: Rc<Self>, head: Head, mut held: Held) -> Option<Held> {
         if handshake::wants_websocket(&head) {
             let mut answer = Vec::new();
             accept(&head).write(&mut answer);
             say(&held.stream, &answer).await;
-            return echo(held).await;
+            echo(held).await;
+            return None;
+        }
+        if head.path() == "/poll" {
+            let mut answer = Vec::new();
+            let keep_alive = head.keep_alive();
+            let (ok, none) = (StatusCode::OK, HeaderMap::new());
+            http1::write_whole(&mut answer, head.version, ok, none, b"batch", keep_alive);
+            say(&held.stream, &answer).await;
+            return keep_alive.then_some(held);
         }
         let time = Duration::from_secs(5);
         let body = http1::read_body(&held.stream, &mut held.leftover, &head, 10, time).await;
         let text = match body {
             Ok(body) => format!("body {} then {}", show(&body), show(&held.leftover)),
             Err(NoHead::Refused(refusal)) => refusal.code.name().into(),
-            Err(NoHead::Gone) => return,
+            Err(NoHead::Gone) => return None,
         };
         say(&held.stream, text.as_bytes()).await;
         held.stream.shutdown();
         held.stream.closed().await;
+        None
     }
 
     fn service(&self, _: Peer, cut: Cut) -> TestService {
@@ -538,9 +548,12 @@ impl Doors for QuietDoors {
         true
     }
 
-    fn hold(self: Rc<Self>, _: Head, held: Held) -> impl Future<Output = ()> + 'static {
+    fn hold(self: Rc<Self>, _: Head, held: Held) -> impl Future<Output = Option<Held>> + 'static {
         let stream = Rc::new(held.stream);
-        async move { stream.closed().await }
+        async move {
+            stream.closed().await;
+            None
+        }
     }
 
     fn service(&self, _: Peer, cut: Cut) -> TestService {
@@ -550,4 +563,45 @@ impl Doors for QuietDoors {
     fn refusal(&self, _: &Refusal) -> Vec<u8> {
         Vec::new()
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_was_given_back_takes_the_next_request_whatever_it_is() {
+    with_server(FrontOptions::default(), async |server| {
+        let mut socket = server.connect().await;
+        let poll = b"GET /poll HTTP/1.1\r\nHost: x\r\n\r\n";
+        // Two at once, and one later.
+        socket.write_all(&[poll.as_slice(), poll].concat()).await.expect("it reads");
+        for _ in 0..2 {
+            let answer = read_until(&mut socket, "batch").await;
+            assert!(answer.starts_with("HTTP/1.1 200 OK") && !answer.contains("close"), "{answer}");
+        }
+        socket.write_all(poll).await.expect("it reads");
+        read_until(&mut socket, "batch").await;
+        socket.write_all(b"GET /else HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("it reads");
+        read_until(&mut socket, "/else ").await;
+        let old = b"GET /poll HTTP/1.0\r\n\r\n";
+        let answer = server.ask(old).await;
+        assert!(answer.starts_with("HTTP/1.0") && answer.contains("connection: close"), "{answer}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_was_given_back_ends_when_nothing_is_asked_or_the_server_stops() {
+    let poll = b"GET /poll HTTP/1.1\r\nHost: x\r\n\r\n";
+    with_server(quick(), async |server| {
+        let answer = server.ask(poll).await;
+        assert!(answer.ends_with("batch"), "nothing is said to whoever asked nothing: {answer}");
+    })
+    .await;
+    with_server(FrontOptions::default(), async |mut server| {
+        let mut socket = server.connect().await;
+        socket.write_all(poll).await.expect("it reads");
+        read_until(&mut socket, "batch").await;
+        server.stop.send(true).expect("it listens");
+        assert_eq!(read_to_end(&mut socket).await, "");
+        server.endings.recv().await.expect("it has ended");
+    })
+    .await;
 }

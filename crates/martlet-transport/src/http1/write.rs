@@ -43,3 +43,29 @@ pub fn write_answer(
     write_head(out, version, status, &headers);
     out.extend_from_slice(json);
 }
+
+/// Writes a whole answer with whatever body, after which the connection goes on if `keep_alive`.
+pub fn write_whole(
+    out: &mut Vec<u8>,
+    version: Version,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: &[u8],
+    keep_alive: bool,
+) {
+    let mut headers = headers;
+    if status != StatusCode::NO_CONTENT {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
+    let connection = match (keep_alive, version) {
+        (false, _) => Some("close"),
+        (true, Version::HTTP_10) => Some("keep-alive"),
+        (true, _) => None,
+    };
+    if let Some(connection) = connection {
+        headers.insert(header::CONNECTION, HeaderValue::from_static(connection));
+    }
+    headers.insert(header::DATE, super::date());
+    write_head(out, version, status, &headers);
+    out.extend_from_slice(body);
+}

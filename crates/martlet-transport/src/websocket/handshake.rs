@@ -1,4 +1,5 @@
-//! The opening handshake: from a request head to `101 Switching Protocols`, or to a refusal.
+//! The opening handshake: from a request head to `101 Switching Protocols`, over HTTP/2 to `200`
+//! (RFC 8441), or to a refusal.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -33,7 +34,8 @@ pub struct Accepted {
     /// The subprotocol, or `None` if the client asked for none.
     pub protocol: Option<&'static str>,
     deflate: Option<Deflate>,
-    key: HeaderValue,
+    /// What proves that the client's key was read. HTTP/2 has no keys.
+    key: Option<HeaderValue>,
 }
 
 /// Whether this request asks to become a WebSocket, well or badly.
@@ -49,12 +51,29 @@ pub fn accept(head: &Head, offer: &Offer<'_>) -> Result<Accepted, Refusal> {
     if head.version != Version::HTTP_11 {
         return Err(Refusal::because(Code::RequestInvalid, "a WebSocket needs HTTP/1.1"));
     }
-    check_upgrade(head)?;
+    if !wants_websocket(head) || !head.header_has(&header::CONNECTION, "upgrade") {
+        return Err(Code::UpgradeRequired.into());
+    }
+    check_version(&head.headers)?;
     let key = check_key(&head.headers)?;
-    offer.origins.check(&head.headers)?;
+    agree(&head.headers, offer, Some(key))
+}
+
+/// The same for a `CONNECT` of HTTP/2 whose `:protocol` is `websocket`.
+pub fn accept_http2(head: &Head, offer: &Offer<'_>) -> Result<Accepted, Refusal> {
+    check_version(&head.headers)?;
+    agree(&head.headers, offer, None)
+}
+
+fn agree(
+    headers: &HeaderMap,
+    offer: &Offer<'_>,
+    key: Option<HeaderValue>,
+) -> Result<Accepted, Refusal> {
+    offer.origins.check(headers)?;
     Ok(Accepted {
-        protocol: choose_protocol(&head.headers, offer.subprotocols)?,
-        deflate: if offer.deflate { extensions::choose_deflate(&head.headers) } else { None },
+        protocol: choose_protocol(headers, offer.subprotocols)?,
+        deflate: if offer.deflate { extensions::choose_deflate(headers) } else { None },
         key,
     })
 }
@@ -65,12 +84,14 @@ impl Accepted {
         self.deflate.is_some()
     }
 
-    /// The fields of the `101` answer.
+    /// The fields of the answer.
     pub fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.key.clone());
+        if let Some(key) = &self.key {
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(header::SEC_WEBSOCKET_ACCEPT, key.clone());
+        }
         if let Some(protocol) = self.protocol {
             let value = HeaderValue::from_static(protocol);
             headers.insert(header::SEC_WEBSOCKET_PROTOCOL, value);
@@ -104,11 +125,8 @@ pub fn refusal_headers(refusal: &Refusal) -> HeaderMap {
     headers
 }
 
-fn check_upgrade(head: &Head) -> Result<(), Refusal> {
-    if !wants_websocket(head) || !head.header_has(&header::CONNECTION, "upgrade") {
-        return Err(Code::UpgradeRequired.into());
-    }
-    let mut versions = head.headers.get_all(header::SEC_WEBSOCKET_VERSION).iter();
+fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut versions = headers.get_all(header::SEC_WEBSOCKET_VERSION).iter();
     let version = versions.next().map(HeaderValue::as_bytes);
     if version != Some(b"13") || versions.next().is_some() {
         return Err(Refusal::because(Code::UpgradeRequired, "another version was asked for"));

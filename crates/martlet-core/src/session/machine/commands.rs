@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::model::{Draft, Publisher};
-use crate::session::{History, Refresh};
+use crate::session::{History, Refresh, Start};
 
 impl Session {
     /// The client sent a command.
@@ -25,6 +25,15 @@ impl Session {
             }
             (_, Command::Pong) => _ = self.handle_sign(now),
             (_, command) => self.take(now, id, command),
+        }
+    }
+
+    /// A command came by a request of its own, which may be made again: what was taken before is
+    /// not done again, and counts as a sign of life.
+    pub fn handle_sent(&mut self, now: Now, numbered: Numbered) {
+        match self.repeats.admit(numbered.id) {
+            true => self.handle_command(now, numbered),
+            false => _ = self.handle_sign(now),
         }
     }
 
@@ -182,13 +191,10 @@ impl Session {
         let asked: Vec<_> = connect.subscribe.iter().map(|s| s.channel.clone()).collect();
         connect.subscribe.into_iter().for_each(|subscribe| self.subscribe(now, id, subscribe));
         let named = self.identity.channels.clone();
-        named.into_iter().filter(|channel| !asked.contains(channel)).for_each(|channel| {
-            self.follow(
-                now,
-                0,
-                Subscribe { channel, token: None, start: super::super::Start::Now },
-            );
-        });
+        for channel in named.into_iter().filter(|channel| !asked.contains(channel)) {
+            let start = connect.cursor.position(&channel).map_or(Start::Now, Start::After);
+            self.follow(now, 0, Subscribe { channel, token: None, start });
+        }
     }
 
     /// A client whose `connect` failed is told why and closed; it comes back by itself only if

@@ -113,7 +113,8 @@ impl Session {
 
     /// Makes the client a member, where the namespace has members.
     fn enter(&mut self, channel: ChannelName) {
-        if !self.namespace(&channel).is_ok_and(|namespace| namespace.presence) {
+        let members = self.namespace(&channel).is_ok_and(|namespace| namespace.presence);
+        if !members || !self.opening.member {
             return;
         }
         let following = self.following.iter_mut().find(|f| f.channel == channel);

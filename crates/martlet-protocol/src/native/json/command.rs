@@ -128,6 +128,7 @@ fn connect(raw: &RawValue, limits: &Limits) -> Result<Connect, Refused> {
         session: body.session.and_then(|key| SessionKey::parse(&key)),
         agent: body.agent.map(|agent| check::agent(&agent, limits)),
         subscribe,
+        ..Connect::default()
     })
 }
 

@@ -67,6 +67,7 @@ fn connect(body: messages::Connect, limits: &Limits) -> Result<Connect, Refused>
         session: body.session.and_then(|key| SessionKey::parse(&key)),
         agent: body.agent.map(|agent| check::agent(&agent, limits)),
         subscribe: subscriptions(body.subscribe)?,
+        ..Connect::default()
     })
 }
 

@@ -72,6 +72,7 @@ pub fn opening() -> Opening {
         client: ClientId::new(5),
         holder: Holder(9),
         answers: true,
+        member: true,
     }
 }
 

@@ -1,48 +1,69 @@
-//! Server-sent events: the head of the answer and the lines of the stream.
+//! Server-sent events: the lines of a stream that browsers read by `EventSource`.
 //!
 //! A payload may hold line breaks of every kind and is split at each; an `id` or `event` that
 //! holds one is refused, for it would let a publisher forge fields.
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{StatusCode, Version};
+use http::header::{self, HeaderMap, HeaderValue};
 use thiserror::Error;
 
-use crate::framing::Framing;
-use crate::http1::{self, write_head};
+use super::{Begin, Event, Layout};
 
 /// A name or id that holds a line break or NUL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the {0} of an event holds a line break or NUL")]
 pub struct BadField(pub &'static str);
 
-/// The fields of the answer that begins a stream. `cors` comes from [`crate::cors::Cors`].
-pub fn headers(cors: HeaderMap) -> HeaderMap {
-    let mut headers = cors;
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    // `no-transform` keeps proxies from compressing, and so from holding back.
-    let caching = HeaderValue::from_static("no-store, no-transform");
-    headers.insert(header::CACHE_CONTROL, caching);
-    let unbuffered = HeaderName::from_static("x-accel-buffering");
-    headers.insert(unbuffered, HeaderValue::from_static("no"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers
-}
+/// Server-sent events.
+pub struct Sse;
 
-/// Writes the head of the answer on HTTP/1. Returns how the body after it is framed: in chunks,
-/// or for HTTP/1.0 as it is, to the end of the connection.
-pub fn write_response_head(out: &mut Vec<u8>, version: Version, cors: HeaderMap) -> Framing {
-    let mut headers = headers(cors);
-    headers.insert(header::DATE, http1::date());
-    let framing = if version == Version::HTTP_10 {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        Framing::Raw
-    } else {
-        let chunked = HeaderValue::from_static("chunked");
-        headers.insert(header::TRANSFER_ENCODING, chunked);
-        Framing::Chunked
-    };
-    write_head(out, version, StatusCode::OK, &headers);
-    framing
+impl Layout for Sse {
+    fn headers(&self, headers: &mut HeaderMap) {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    }
+
+    fn begin(&self, begin: &Begin, out: &mut Vec<u8>) {
+        if begin.padding > 0 {
+            write_comment(out, &" ".repeat(begin.padding));
+        }
+        if let Some(retry) = begin.retry_ms {
+            write_retry(out, retry);
+            write_comment(out, "martlet");
+        }
+    }
+
+    fn message(&self, json: &[u8], out: &mut Vec<u8>) {
+        write_data(out, json);
+        out.push(b'\n');
+    }
+
+    fn event(&self, event: &Event<'_>, open: bool, out: &mut Vec<u8>) {
+        if let Some(retry) = event.retry_ms {
+            write_retry(out, retry);
+        }
+        let name = event.name.or_else(|| (event.kind != "publication").then_some(event.kind));
+        let begin = out.len();
+        if write_event(out, event.cursor, name, Some(event.data)).is_err() {
+            // Names are checked when they are published, so this one came another way.
+            out.truncate(begin);
+            let _ = write_event(out, event.cursor, None, Some(event.data));
+        }
+        if open {
+            out.pop();
+        }
+    }
+
+    fn close_event(&self, cursor: &str, out: &mut Vec<u8>) {
+        self.place(cursor, out);
+    }
+
+    fn place(&self, cursor: &str, out: &mut Vec<u8>) {
+        write_line(out, b"id: ", cursor.as_bytes());
+        out.push(b'\n');
+    }
+
+    fn heartbeat(&self, out: &mut Vec<u8>) {
+        write_comment(out, "");
+    }
 }
 
 /// Writes one event. Without `data` it only sets the client's last id.
@@ -76,13 +97,6 @@ pub fn write_data(out: &mut Vec<u8>, data: &[u8]) {
         rest = &rest[at + 1 + usize::from(both)..];
     }
     write_line(out, b"data: ", rest);
-}
-
-/// Writes an `id:` line alone, which belongs to whatever event is completed next.
-pub fn write_id(out: &mut Vec<u8>, id: &str) -> Result<(), BadField> {
-    check(Some(id), "id")?;
-    write_line(out, b"id: ", id.as_bytes());
-    Ok(())
 }
 
 /// Writes a comment, which clients skip: a sign of life. A line break in it becomes a blank.

@@ -62,7 +62,6 @@ fn fields_with_line_breaks_are_refused_and_write_nothing() {
         let mut out = Vec::new();
         assert_eq!(write_event(&mut out, Some(bad), None, Some(b"")), Err(BadField("id")));
         assert_eq!(write_event(&mut out, None, Some(bad), Some(b"")), Err(BadField("name")));
-        assert_eq!(write_id(&mut out, bad), Err(BadField("id")));
         assert!(out.is_empty());
     }
 }
@@ -74,26 +73,6 @@ fn comments_and_retries_are_lines_of_their_own() {
     write_comment(&mut out, "mart\r\nlet");
     write_event(&mut out, Some("7"), None, None).expect("good fields");
     assert_eq!(out, b"retry: 2000\n: mart  let\n\nid: 7\n\n");
-}
-
-#[test]
-fn the_head_asks_proxies_not_to_hold_back() {
-    let mut out = Vec::new();
-    assert_eq!(write_response_head(&mut out, Version::HTTP_11, HeaderMap::new()), Framing::Chunked);
-    let head = String::from_utf8(out).expect("a head is text");
-    for line in [
-        "HTTP/1.1 200 OK",
-        "content-type: text/event-stream",
-        "cache-control: no-store, no-transform",
-        "x-accel-buffering: no",
-        "transfer-encoding: chunked",
-    ] {
-        assert!(head.lines().any(|found| found == line), "{line} in {head}");
-    }
-    let mut out = Vec::new();
-    assert_eq!(write_response_head(&mut out, Version::HTTP_10, HeaderMap::new()), Framing::Raw);
-    let head = String::from_utf8(out).expect("a head is text");
-    assert!(head.starts_with("HTTP/1.0 200 OK") && head.contains("connection: close"), "{head}");
 }
 
 proptest! {
