@@ -35,9 +35,10 @@ export async function journey(server, seats, { lose, losses = 0, ...options }) {
 
 /** Everything up to `total` came once and in order, and there was nothing that had to be said. */
 export function complete(account, total) {
-  const { count, first, last, twice, disorder, lost, unconfirmed, gaps } = account;
+  const { count, begun, first, last, twice, disorder, lost, unconfirmed, gaps } = account;
+  const nothing = { twice: 0, disorder: 0, lost: 0, unconfirmed: 0, gaps: [] };
   assert.deepEqual(
-    { count, first, last, twice, disorder, lost, unconfirmed, gaps },
-    { count: total, first: 1, last: total, twice: 0, disorder: 0, lost: 0, unconfirmed: 0, gaps: [] },
+    { count, begun, first, last, twice, disorder, lost, unconfirmed, gaps },
+    { count: total, begun: 0, first: 1, last: total, ...nothing },
   );
 }

@@ -15,9 +15,8 @@ import { bundle } from "./bundle.mjs";
 export async function nodeSeats() {
   const folder = await mkdtemp(join(tmpdir(), "martlet-travel-"));
   await writeFile(join(folder, "travel.mjs"), await bundle("travel.mjs"));
-  const { Traveller, Martlet } = await import(join(folder, "travel.mjs"));
+  const { Traveller } = await import(join(folder, "travel.mjs"));
   return {
-    Martlet,
     sit: async (options) => new Traveller({ WebSocket, ...options }),
     close: () => rm(folder, { recursive: true, force: true }),
   };
@@ -47,6 +46,7 @@ async function sitIn(page, options) {
       name,
       args,
     ]);
-  const names = ["subscribed", "disconnected", "hears", "publish", "account", "close"];
+  const asked = ["subscribed", "disconnected", "hears", "carriedBy"];
+  const names = [...asked, "publish", "account", "close"];
   return Object.fromEntries(names.map((name) => [name, (...args) => call(name, ...args)]));
 }

@@ -1,19 +1,43 @@
 /** Starts the real server on a free port and stops it again. */
 
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+import { Backend } from "./backend.mjs";
+
 const BUILT = fileURLToPath(new URL("../target/debug/martlet", import.meta.url));
-const ADDRESS = /http:\/\/127\.0\.0\.1:(\d+)/;
+const ADDRESS = /https?:\/\/127\.0\.0\.1:(\d+)/;
 const START_LIMIT = 20_000;
+/** For the backend, where the server is configured. */
+const KEY = "the key of these tests, which is none";
+const OPEN = `
+[[api.keys]]
+name = "tests"
+sha256 = "${createHash("sha256").update(KEY).digest("hex")}"
+scopes = ["all"]
+
+[channels.default]
+subscribe = "anyone"
+publish = "anyone"
+history = "anyone"
+see_presence = "anyone"
+presence = true
+`;
 
 /** A running server: its address, and the process. */
 export class MartletServer {
+  #backend;
+
   constructor(process, url) {
     this.process = process;
     this.url = url;
+    this.#backend = new Backend(url, KEY);
   }
 
   /** Starts one, in development mode unless there are more arguments. `port` 0 is any free one. */
@@ -26,26 +50,46 @@ export class MartletServer {
     return server;
   }
 
+  /**
+   * Starts one that is configured: open to everybody, for the backend by a key, and with
+   * `configuration`, which begins among the keys of `[channels.default]`.
+   */
+  static async startOpen(configuration) {
+    const folder = await mkdtemp(join(tmpdir(), "martlet-server-"));
+    const path = join(folder, "martlet.toml");
+    await writeFile(path, OPEN + configuration);
+    try {
+      return await MartletServer.start(0, ["--config", path]);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
   /** The port it listens on. */
   get port() {
     return Number(ADDRESS.exec(this.url)[1]);
   }
 
   /** Publishes as a backend does. */
-  async publish(channel, data) {
-    const response = await fetch(`${this.url}/v1/publish`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ channel, data }),
+  publish(channel, data) {
+    return this.#backend.post("publish", { channel, data });
+  }
+
+  /** Publishes several at once, in order. */
+  async publishAll(channel, all) {
+    const { results } = await this.#backend.post("batch", {
+      publish: all.map((data) => ({ channel, data })),
     });
-    if (!response.ok) {
-      throw new Error(`publish was answered ${response.status}: ${await response.text()}`);
+    const refused = results.find(({ error }) => error !== undefined);
+    if (refused !== undefined) {
+      throw new Error(`a publication was refused: ${JSON.stringify(refused)}`);
     }
-    return response.json();
+    return results;
   }
 
   /** Stops it: politely, or at once as a power cut does. */
   async stop(signal = "SIGTERM") {
+    this.#backend.close();
     if (this.process.exitCode === null && this.process.signalCode === null) {
       const ended = once(this.process, "exit");
       this.process.kill(signal);
@@ -75,8 +119,9 @@ function address(child) {
     createInterface(child.stdout).on("line", hear);
     createInterface(child.stderr).on("line", hear);
     child.once("error", reject);
-    child.once("exit", (code) =>
-      reject(new Error(`the server ended (${code}):\n${said.join("\n")}`)),
-    );
+    child.once("exit", (code, signal) => {
+      clearTimeout(late);
+      reject(new Error(`the server ended (${code ?? signal}):\n${said.join("\n")}`));
+    });
   });
 }

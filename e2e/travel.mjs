@@ -6,8 +6,6 @@
 
 import { Martlet } from "../clients/js/src/index.ts";
 
-export { Martlet };
-
 /** How long anything may take before it counts as never. */
 const LIMIT = 25_000;
 
@@ -16,8 +14,9 @@ export class Traveller {
   #client;
   #channel;
   #seen = [];
+  #heard = new Set();
   #gaps = [];
-  #recovered = [];
+  #begun = [];
   #transports = [];
   #lost = 0;
   #own = [];
@@ -28,18 +27,21 @@ export class Traveller {
     this.#channel = channel;
     this.#client = new Martlet(url, { backoffMin: 20, backoffMax: 200, ...options });
     this.#client.on("state", ({ state }) => this.#handleState(state));
+    this.#client.on("transport", ({ to }) => this.#note(this.#transports, to));
     const subscription = this.#client.subscribe(channel);
-    subscription.on("publication", ({ data, offset }) => this.#note(this.#seen, { data, offset }));
+    subscription.on("publication", (publication) => this.#handlePublication(publication));
     subscription.on("gap", (gap) => this.#note(this.#gaps, gap));
-    subscription.on("subscribed", ({ recovered }) => this.#note(this.#recovered, recovered));
+    subscription.on("subscribed", ({ offset }) => this.#note(this.#begun, offset));
   }
 
   #handleState(state) {
-    if (state === "connected") {
-      this.#transports.push(this.#client.transport);
-    }
     this.#lost += state === "disconnected" ? 1 : 0;
     this.#look();
+  }
+
+  #handlePublication({ data, offset }) {
+    this.#heard.add(data);
+    this.#note(this.#seen, offset);
   }
 
   #note(list, one) {
@@ -70,7 +72,7 @@ export class Traveller {
 
   /** The channel is followed, for the `count`th time. */
   async subscribed(count = 1) {
-    await this.#until(`subscription ${count}`, () => this.#recovered.length >= count);
+    await this.#until(`subscription ${count}`, () => this.#begun.length >= count);
   }
 
   /** The connection was lost, for the `count`th time. */
@@ -80,7 +82,12 @@ export class Traveller {
 
   /** The publication with this data has come. */
   async hears(last) {
-    await this.#until(`publication ${last}`, () => this.#seen.some(({ data }) => data === last));
+    await this.#until(`publication ${last}`, () => this.#heard.has(last));
+  }
+
+  /** The session is carried by this transport. */
+  async carriedBy(transport) {
+    await this.#until(transport, () => this.#transports.at(-1) === transport);
   }
 
   /** Publishes as many, one after the other has been taken. */
@@ -93,13 +100,13 @@ export class Traveller {
 
   /** What the journey was like. Offsets of a channel rise by one, so they tell everything. */
   account() {
-    const offsets = this.#seen.map(({ offset }) => offset);
-    const data = this.#seen.map(({ data }) => data);
+    const offsets = this.#seen;
     return {
       count: offsets.length,
+      begun: this.#begun[0],
       first: offsets[0],
       last: offsets.at(-1),
-      twice: data.length - new Set(data).size,
+      twice: offsets.length - this.#heard.size,
       disorder: offsets.filter((offset, i) => i > 0 && offset <= offsets[i - 1]).length,
       lost: offsets.filter((offset, i) => i > 0 && offset > offsets[i - 1] + 1).length,
       unconfirmed: this.#own.filter((offset) => !offsets.includes(offset)).length,
