@@ -17,7 +17,7 @@ class Polled implements Down {
   #waiting: string[] = [];
   #batch = 0;
   #last = "";
-  #response: ServerResponse | undefined;
+  #response: Answer | undefined;
   #timer: NodeJS.Timeout | undefined;
   ended = false;
 
@@ -40,7 +40,7 @@ class Polled implements Down {
   }
 
   /** A poll; `lose` loses its answer on the way. */
-  poll(response: ServerResponse, batch: number, wait: number): void {
+  poll(response: Answer, batch: number, wait: number): void {
     this.#answer(204);
     this.#response = response;
     if (batch === this.#batch - 1) {
@@ -76,6 +76,32 @@ class Polled implements Down {
   }
 }
 
+/** As much of a response as is used here. */
+export interface Answer {
+  writeHead(status: number, headers?: Record<string, string>): Answer;
+  end(body?: string): unknown;
+  destroy(): unknown;
+}
+
+/** The same answers as calls of a function, for script elements. */
+export function asScript(response: ServerResponse, callback: string): Answer {
+  let status = 200;
+  const answer: Answer = {
+    writeHead: (code) => {
+      status = code;
+      return answer;
+    },
+    end: (body = "") => {
+      const lines = body.split("\n").filter((line) => line !== "");
+      const list = status >= 400 ? [`{"error":${lines.join("")}}`] : lines;
+      response.writeHead(200, { "content-type": "application/javascript" });
+      response.end(`/**/${callback}([${list.join(",")}]);`);
+    },
+    destroy: () => response.destroy(),
+  };
+  return answer;
+}
+
 /** All sessions that are polled. */
 export class Polls {
   readonly #polled = new Set<Polled>();
@@ -85,7 +111,7 @@ export class Polls {
   constructor(readonly hub: Hub) {}
 
   /** Takes a request of `/v1/poll`. */
-  take(query: URLSearchParams, body: string, response: ServerResponse): void {
+  take(query: URLSearchParams, body: string, response: Answer): void {
     this.asked.push(query.toString());
     const key = query.get("session");
     if (key === null) {
@@ -101,7 +127,7 @@ export class Polls {
     polled.poll(response, Number(query.get("batch")), Number(query.get("wait") ?? 25));
   }
 
-  #begin(body: string, response: ServerResponse): void {
+  #begin(body: string, response: Answer): void {
     const polled: Polled = new Polled(() => {
       polled.stop();
       this.#polled.delete(polled);

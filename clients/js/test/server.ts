@@ -19,7 +19,7 @@ import { text } from "node:stream/consumers";
 import { WebSocketServer, type WebSocket } from "ws";
 
 import { Hub, type Down, type Peer } from "./hub.js";
-import { Polls } from "./polls.js";
+import { asScript, Polls, type Answer } from "./polls.js";
 
 const TYPES: Record<string, string> = {
   ".html": "text/html; charset=utf-8",
@@ -139,9 +139,12 @@ export class Server {
       response.writeHead(status, { "content-type": type }).end(page);
       return;
     }
-    const lost = this.#loses(path);
-    if (path === "sse" || path === "stream") {
-      this.#stream(path, body, response);
+    const lost = this.#loses(searchParams.has("send") ? "send" : path);
+    const connect = searchParams.get("connect") ?? "";
+    if (path === "sse" || path === "stream" || path === "htmlfile") {
+      this.#stream(path, body || connect, response, searchParams.get("callback") ?? "");
+    } else if (path === "jsonp") {
+      this.#jsonp(searchParams, lost ? deaf(response) : response);
     } else if (path === "poll") {
       this.polls.take(searchParams, body, lost ? deaf(response) : response);
     } else if (path === "send") {
@@ -159,11 +162,21 @@ export class Server {
     return left > 0;
   }
 
-  #stream(path: keyof typeof FRAMINGS, first: string, response: ServerResponse): void {
+  #jsonp(query: URLSearchParams, response: ServerResponse): void {
+    const answer = asScript(response, query.get("callback") ?? "");
+    const frame = query.get("send");
+    if (frame !== null) {
+      this.#send(query.get("session") ?? "", frame, answer);
+    } else {
+      this.polls.take(query, query.get("connect") ?? "", answer);
+    }
+  }
+
+  #stream(path: keyof typeof FRAMINGS, first: string, response: ServerResponse, name = ""): void {
     const { type, hello, event } = FRAMINGS[path];
     if (this.faults.buffer !== true) {
       response.writeHead(200, { "content-type": type });
-      response.write(hello);
+      response.write(hello.replace("NAME", name));
     }
     const write = (text: string) => {
       if (this.faults.buffer !== true) {
@@ -189,7 +202,7 @@ export class Server {
     }
   }
 
-  #send(session: string, body: string, response: ServerResponse): void {
+  #send(session: string, body: string, response: Answer): void {
     const peer = this.hub.peers.get(session);
     this.sends.push(body);
     if (peer?.down === undefined) {
@@ -225,6 +238,11 @@ const FRAMINGS = {
     type: "text/event-stream",
     hello: ": martlet\n\n",
     event: (text: string) => `data: ${text}\n\n`,
+  },
+  htmlfile: {
+    type: "text/html",
+    hello: "<!doctype html><script>function m(e){parent.NAME(e)}</script>\n",
+    event: (text: string) => `<script>m(${text.replaceAll("<", "\\u003c")});</script>\n`,
   },
   stream: { type: "application/x-ndjson", hello: "\n", event: (text: string) => `${text}\n` },
 } as const;
