@@ -36,24 +36,26 @@ const publish = (url, channel, data) =>
 
 export { Martlet };
 
-/** Network gear that can be pulled out. */
+/** Network gear that can be pulled out, and plugged in again for one transport alone. */
 export function gear(WebSocketClass) {
   let streams = new AbortController();
   const sockets = new Set();
-  const state = { broken: false };
+  const state = { broken: false, only: undefined };
+  const enter = (name) => {
+    if (state.broken || (state.only ?? name) !== name) {
+      throw new Error("pulled out");
+    }
+  };
   class Socket extends WebSocketClass {
     constructor(url, protocols) {
-      if (state.broken) {
-        throw new Error("pulled out");
-      }
+      enter("websocket");
       super(url, protocols);
       sockets.add(this);
     }
   }
   const own = async (input, init) => {
-    if (state.broken) {
-      throw new Error("pulled out");
-    }
+    const [, name] = /\/v1\/(sse|stream|poll)/.exec(input) ?? [];
+    enter(name ?? state.only);
     return fetch(input, { ...init, signal: AbortSignal.any([streams.signal, init.signal]) });
   };
   return {
@@ -63,8 +65,8 @@ export function gear(WebSocketClass) {
       streams.abort();
       sockets.forEach((socket) => (socket.terminate ?? socket.close).call(socket));
     },
-    plug() {
-      state.broken = false;
+    plug(only) {
+      Object.assign(state, { broken: false, only });
       streams = new AbortController();
     },
   };
@@ -191,8 +193,8 @@ export async function meeting({ url, transport, channel, binary, WebSocketClass 
 export async function moving({ url, transport, channel, WebSocketClass }) {
   const { options, pull, plug } = gear(WebSocketClass);
   const other = transport === "websocket" ? "sse" : "websocket";
-  const transports = [transport];
-  const client = new Martlet(url, { ...options, transports });
+  plug(transport);
+  const client = new Martlet(url, { ...options, transports: [transport, other] });
   const subscription = client.subscribe(channel);
   await next(subscription, "subscribed");
   const { id, transport: before } = client;
@@ -201,9 +203,8 @@ export async function moving({ url, transport, channel, WebSocketClass }) {
   pull();
   await lost;
   await publish(url, channel, "missed");
-  transports[0] = other;
   const back = next(subscription, "subscribed");
-  plug();
+  plug(other);
   const { recovered } = await back;
   await publish(url, channel, "end");
   const seen = await all;

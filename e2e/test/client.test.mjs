@@ -53,6 +53,8 @@ const WAYS = [
   { transport: "websocket", binary: false },
   { transport: "websocket", binary: true },
   { transport: "sse", binary: false },
+  { transport: "stream", binary: false },
+  { transport: "poll", binary: false },
 ];
 
 for (const [place, run] of Object.entries(PLACES)) {
