@@ -21,14 +21,16 @@ export class Traveller {
   #lost = 0;
   #own = [];
   #watchers = new Set();
+  #setOut = performance.now();
+  #firstAfter;
 
-  /** Sets out; `options` are the client's. */
-  constructor({ url, channel, ...options }) {
+  /** Sets out; `since` is where the channel is begun, the other `options` are the client's. */
+  constructor({ url, channel, since, ...options }) {
     this.#channel = channel;
     this.#client = new Martlet(url, { backoffMin: 20, backoffMax: 200, ...options });
     this.#client.on("state", ({ state }) => this.#handleState(state));
     this.#client.on("transport", ({ to }) => this.#note(this.#transports, to));
-    const subscription = this.#client.subscribe(channel);
+    const subscription = this.#client.subscribe(channel, since === undefined ? {} : { since });
     subscription.on("publication", (publication) => this.#handlePublication(publication));
     subscription.on("gap", (gap) => this.#note(this.#gaps, gap));
     subscription.on("subscribed", ({ offset }) => this.#note(this.#begun, offset));
@@ -40,6 +42,7 @@ export class Traveller {
   }
 
   #handlePublication({ data, offset }) {
+    this.#firstAfter ??= performance.now() - this.#setOut;
     this.#heard.add(data);
     this.#note(this.#seen, offset);
   }
@@ -111,6 +114,7 @@ export class Traveller {
       lost: offsets.filter((offset, i) => i > 0 && offset > offsets[i - 1] + 1).length,
       unconfirmed: this.#own.filter((offset) => !offsets.includes(offset)).length,
       gaps: this.#gaps,
+      firstAfter: this.#firstAfter,
       transports: [...this.#transports],
       disconnected: this.#lost,
     };
