@@ -153,6 +153,9 @@ test("a stream is moved to only when something was seen to come over it", () => 
   net.behaviours = { sse: STREAM, poll: STREAM };
   net.advance(400_000);
   assert.equal(net.route.transport, "sse");
+  const done = net.log.map((line) => line.replace(/^\d+ /, ""));
+  const carried = done.indexOf("carry sse better");
+  assert.deepEqual(done.slice(carried - 2, carried), ["open sse probe", "open sse move"]);
 });
 
 test("the old transport delivers its last before the new one counts", () => {
