@@ -30,6 +30,9 @@ pub use strict::is_websocket;
 /// What every client of HTTP/2 sends first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// How long a connection that was given back waits for a request once the server stops.
+const LAST_REQUEST: Duration = Duration::from_secs(1);
+
 /// The limits of connections on their way to being held.
 #[derive(Debug, Clone)]
 pub struct FrontOptions {
@@ -116,18 +119,29 @@ async fn serve_on<D: Doors>(
 ) {
     let idle = FrontOptions { head_timeout: options.idle_timeout, ..FrontOptions::clone(&options) };
     let idle = Rc::new(idle);
-    let mut stop = pin!(stop);
+    let (mut stop, mut stopping) = (pin!(stop), false);
     loop {
-        let opening = Box::pin(open(*held, peer, Rc::clone(&doors), Rc::clone(&idle)));
-        // A request that is here when the stop begins is still answered.
-        let opening = tokio::select! {
-            biased;
-            opening = opening => opening,
-            () = stop.as_mut() => None,
+        let mut opening = Box::pin(open(*held, peer, Rc::clone(&doors), Rc::clone(&idle)));
+        let early = match stopping {
+            true => None,
+            false => tokio::select! {
+                biased;
+                opening = &mut opening => Some(opening),
+                () = stop.as_mut() => None,
+            },
+        };
+        stopping = early.is_none();
+        let opening = match early {
+            Some(opening) => opening,
+            // A client that goes on at once gets an answer still.
+            None => tokio::time::timeout(LAST_REQUEST, opening).await.unwrap_or(None),
         };
         let back = match opening {
             None => return,
             Some(Opening::Held(held)) => hold(Rc::clone(&doors), held).await,
+            Some(opening) if stopping => {
+                return go_on(opening, peer, doors, options, std::future::ready(())).await;
+            }
             Some(opening) => return go_on(opening, peer, doors, options, stop).await,
         };
         let Some(next) = back else { return };

@@ -36,6 +36,17 @@ pub struct NextPoll {
 /// How long a client that polls too often is to wait.
 const TOO_OFTEN: Duration = Duration::from_secs(1);
 
+/// How long an ended session waits for a poll to tell it so.
+const LAST_POLL: Duration = Duration::from_secs(2);
+
+impl State {
+    /// Whether every client that polls has been given everything there is.
+    pub(super) fn polls_answered(&self) -> bool {
+        let polled = self.sessions.readers().filter(|(_, attachment)| attachment.polls.is_some());
+        polled.into_iter().all(|(reader, _)| !self.lane.has_more(reader))
+    }
+}
+
 impl Worker {
     /// How long a client may take to poll again.
     pub fn poll_patience(&self) -> Duration {
@@ -70,6 +81,15 @@ impl Worker {
             polls.handle_gone(now.instant, Ticket::is_closed);
         }
         self.deliver_polls(state, key);
+    }
+
+    /// The session has ended between two polls. The next one is told why, if it comes soon.
+    pub(super) fn wait_for_last_poll(self: &Rc<Self>, index: SessionIndex) {
+        let worker = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(LAST_POLL).await;
+            worker.detached(index);
+        });
     }
 
     fn deliver_polls(&self, state: &mut State, key: SessionKey) {

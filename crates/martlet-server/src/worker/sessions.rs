@@ -202,6 +202,13 @@ impl Sessions {
         }
     }
 
+    /// Every reader with the connection that it is of.
+    pub fn readers(&self) -> impl Iterator<Item = (ReaderKey, &Attachment)> {
+        self.entries
+            .iter()
+            .filter_map(|(_, entry)| Some((entry.reader?, entry.attachment.as_ref()?)))
+    }
+
     pub fn all(&self) -> Vec<SessionIndex> {
         self.entries.iter().map(|(i, entry)| SessionIndex(i as u32, entry.generation)).collect()
     }

@@ -287,22 +287,22 @@ impl Worker {
     }
 
     /// Ends a connection, once everything before this is written.
-    fn end_connection(&self, state: &mut State, index: SessionIndex, close: &Close) {
+    fn end_connection(self: &Rc<Self>, state: &mut State, index: SessionIndex, close: &Close) {
         state.counters.closed += 1;
         let Some(entry) = state.sessions.get(index) else { return };
         entry.closing = true;
         let code = entry.close_code.unwrap_or(close.code.number());
-        if entry.attachment.as_ref().is_some_and(Attachment::between_polls) {
-            // Nobody waits to be told; the next poll learns that the session is no more.
-            return self.detach(state, self.now(), index);
-        }
         if let (Some(reader), Some(attachment)) = (entry.reader, entry.attachment.as_mut()) {
-            let begun = attachment.end_opening();
+            let between = attachment.between_polls();
+            let begun = attachment.end_opening() && !between;
             let frame = state.encoders.end(attachment.kind, code, close.code.message());
             // The client is on its way out, so it does not matter whether it is slow.
             let _ = state.lane.push(reader, frame);
             if begun {
                 state.lane.unblock(reader);
+            }
+            if between {
+                self.wait_for_last_poll(index);
             }
         }
     }

@@ -94,7 +94,9 @@ impl Worker {
 
     /// Whether every reader has been written everything there is.
     pub(super) fn all_written(&self, state: &State) -> bool {
-        self.full.get() == 0 && !state.lane.any_marked() && !state.tickets.any_load()
+        let written = self.full.get() == 0 && !state.lane.any_marked() && !state.tickets.any_load();
+        // Only a stop waits for it, and nobody else has to look at every reader.
+        written && (!self.stopping.get() || state.polls_answered())
     }
 
     /// Whether the reader is still the one that this outlet was for.

@@ -16,11 +16,15 @@ use crate::route::Route;
 
 mod deflated;
 mod events;
+mod formats;
+mod polls;
 mod streams;
 mod tungsten;
 
 pub use events::PlainEvent;
-use streams::Stream;
+use formats::Format;
+use polls::Polls;
+use streams::{Request, Stream};
 
 /// What a follower was told.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +67,7 @@ enum Carrier {
     Tungsten(Box<tungsten::Socket>),
     Deflated(deflated::Socket),
     Stream(Stream),
+    Polls(Polls),
 }
 
 /// What a carrier brings.
@@ -131,6 +136,7 @@ impl Link {
                 Ok(event) => Came::Event(event),
                 Err(end) => Came::Ended(end),
             },
+            Carrier::Polls(polls) => polls.next().await,
         };
         match came {
             Came::Ended(end) => self.seen.push_back(Seen::Ended(end)),
@@ -227,23 +233,46 @@ async fn dial(
     wishes: &[(String, Start)],
 ) -> Result<Carrier, TurnedAway> {
     Ok(match route {
-        Route::SocketJson | Route::SocketProto => {
+        Route::SocketJson | Route::SocketProto | Route::SocketHttp2 => {
             let frame = connect(route, wishes);
             Carrier::Tungsten(Box::new(tungsten::Socket::open(address, route, frame).await))
         }
         Route::SocketDeflated => {
             Carrier::Deflated(deflated::Socket::open(address, connect(route, wishes)).await)
         }
-        Route::Stream | Route::StreamHttp2 => {
-            let path = "/v1/sse?protocol=martlet.v1.json";
-            let body = Some(connect(route, wishes));
-            Carrier::Stream(Stream::open(address, route.http2(), path, None, body).await?)
+        Route::Polls | Route::Scripts => {
+            let first = Ok(connect(route, wishes));
+            Carrier::Polls(Polls::open(address, route == Route::Scripts, first).await?)
         }
-        Route::PlainOne | Route::Plain | Route::PlainHttp2 => {
-            let (path, cursor) = query(wishes);
-            Carrier::Stream(Stream::open(address, route.http2(), &path, cursor, None).await?)
+        Route::PlainPolls => {
+            let (query, cursor) = query(wishes);
+            let cursor = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+            let path = format!("/v1/poll?{query}{cursor}");
+            Carrier::Polls(Polls::open(address, false, Err(path)).await?)
         }
+        _ => Carrier::Stream(Stream::open(address, request(route, wishes)).await?),
     })
+}
+
+/// The request for a stream.
+fn request(route: Route, wishes: &[(String, Start)]) -> Request {
+    let native = route.native();
+    let (path, format) = match route {
+        Route::Lines | Route::PlainLines => ("/v1/stream?limit=0&", Format::lines(native)),
+        Route::Html | Route::PlainHtml => {
+            ("/v1/htmlfile?callback=a&limit=0&", Format::scripts(native))
+        }
+        Route::Parts => ("/v1/multipart?", Format::parts()),
+        _ => ("/v1/sse?", Format::events()),
+    };
+    let http2 = route.http2();
+    if native {
+        let path = format!("{path}protocol=martlet.v1.json");
+        let body = Some(connect(route, wishes));
+        return Request { http2, path, last_event_id: None, body, format };
+    }
+    let (query, last_event_id) = query(wishes);
+    Request { http2, path: format!("{path}{query}"), last_event_id, body: None, format }
 }
 
 /// The first frame of a native client.
@@ -263,9 +292,9 @@ fn connect(route: Route, wishes: &[(String, Start)]) -> Vec<u8> {
     frame
 }
 
-/// The address of a plain stream, and its `Last-Event-ID`.
+/// The query of a plain reader, and its cursor.
 fn query(wishes: &[(String, Start)]) -> (String, Option<String>) {
-    let mut path = "/v1/sse?".to_owned();
+    let mut path = String::new();
     let mut positions = Vec::new();
     for (channel, start) in wishes {
         path.push_str(&format!("channel={channel}&"));

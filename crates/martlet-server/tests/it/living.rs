@@ -53,9 +53,20 @@ async fn a_client_that_answers_lives_on_and_a_busy_one_is_not_asked() {
 }
 
 #[tokio::test]
-async fn streams_beat_by_comments() {
+async fn streams_beat_in_the_words_of_their_layout() {
     let node = quick();
-    for route in [Route::Stream, Route::StreamHttp2, Route::PlainOne, Route::PlainHttp2] {
+    let streams = [
+        Route::Stream,
+        Route::StreamHttp2,
+        Route::PlainOne,
+        Route::PlainHttp2,
+        Route::Lines,
+        Route::PlainLines,
+        Route::Html,
+        Route::PlainHtml,
+        Route::Parts,
+    ];
+    for route in streams {
         let mut follower = Follower::open(&node, route, &["a", "b"]).await;
         let link = follower.link();
         let begun = link.beats;

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
@@ -12,13 +11,23 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use super::events::{PlainEvent, Reader};
+use super::events::PlainEvent;
+use super::formats::Format;
 use super::{End, TurnedAway};
 
 /// A stream of events.
 pub struct Stream {
     source: Source,
-    reader: Reader,
+    reader: Format,
+}
+
+/// What is asked for.
+pub struct Request {
+    pub http2: bool,
+    pub path: String,
+    pub last_event_id: Option<String>,
+    pub body: Option<Vec<u8>>,
+    pub format: Format,
 }
 
 enum Source {
@@ -45,18 +54,12 @@ impl Drop for Body {
 }
 
 impl Stream {
-    pub async fn open(
-        address: SocketAddr,
-        http2: bool,
-        path: &str,
-        last_event_id: Option<String>,
-        body: Option<Vec<u8>>,
-    ) -> Result<Self, TurnedAway> {
-        let source = match http2 {
-            true => Source::Http2(Body::open(address, path, last_event_id, body).await?),
-            false => Source::Http1(Chunks::open(address, path, last_event_id, body).await?),
+    pub async fn open(address: SocketAddr, request: Request) -> Result<Self, TurnedAway> {
+        let source = match request.http2 {
+            true => Source::Http2(Body::open(address, &request).await?),
+            false => Source::Http1(Chunks::open(address, &request).await?),
         };
-        Ok(Self { source, reader: Reader::default() })
+        Ok(Self { source, reader: request.format })
     }
 
     /// The next event, or how the stream ended.
@@ -79,12 +82,9 @@ impl Stream {
 }
 
 impl Chunks {
-    async fn open(
-        address: SocketAddr,
-        path: &str,
-        last_event_id: Option<String>,
-        body: Option<Vec<u8>>,
-    ) -> Result<Self, TurnedAway> {
+    async fn open(address: SocketAddr, request: &Request) -> Result<Self, TurnedAway> {
+        let Request { path, last_event_id, body, format, .. } = request;
+        let (last_event_id, body) = (last_event_id.clone(), body.clone());
         let method = if body.is_some() { "POST" } else { "GET" };
         let body = body.unwrap_or_default();
         let id = last_event_id.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
@@ -105,7 +105,8 @@ impl Chunks {
         }
         let head = head.to_ascii_lowercase();
         assert!(head.contains("\r\ntransfer-encoding: chunked\r\n"), "{head}");
-        assert!(head.contains("\r\ncontent-type: text/event-stream"), "{head}");
+        let content_type = format!("\r\ncontent-type: {}", format.content_type());
+        assert!(head.contains(&content_type), "{head}");
         assert!(!head.contains("\r\ncontent-length:"), "{head}");
         Ok(chunks)
     }
@@ -151,12 +152,9 @@ impl Chunks {
 }
 
 impl Body {
-    async fn open(
-        address: SocketAddr,
-        path: &str,
-        last_event_id: Option<String>,
-        body: Option<Vec<u8>>,
-    ) -> Result<Self, TurnedAway> {
+    async fn open(address: SocketAddr, request: &Request) -> Result<Self, TurnedAway> {
+        let Request { path, last_event_id, body, .. } = request;
+        let (last_event_id, body) = (last_event_id.clone(), body.clone());
         let socket = super::connected(address).await;
         let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
             .initial_stream_window_size(65_535)
@@ -169,7 +167,8 @@ impl Body {
             let _ = connection.await;
         });
         let method = if body.is_some() { "POST" } else { "GET" };
-        let mut request = Request::builder().method(method).uri(format!("http://{address}{path}"));
+        let mut request =
+            http::Request::builder().method(method).uri(format!("http://{address}{path}"));
         if let Some(id) = last_event_id {
             request = request.header("last-event-id", id);
         }
