@@ -16,13 +16,15 @@ const HEAD = "/* martlet for old browsers; see legacy/ of the client. MIT OR Apa
 export async function build() {
   const read = (part) => readFile(new URL(`./${part}.js`, import.meta.url), "utf8");
   const parts = await Promise.all(PARTS.map(read));
-  const script = `${HEAD}(function (window, document) {\n${parts.join("\n")}\n})(window, document);\n`;
+  const body = parts.join("\n");
+  const script = `${HEAD}(function (window, document) {\n${body}\n})(window, document);\n`;
   parse(script, { ecmaVersion: 3 });
   return script;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const file = process.argv[2] ?? fileURLToPath(new URL("../dist/martlet-legacy.js", import.meta.url));
+  const usual = new URL("../dist/martlet-legacy.js", import.meta.url);
+  const file = process.argv[2] ?? fileURLToPath(usual);
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, await build());
 }

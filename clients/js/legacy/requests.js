@@ -19,7 +19,7 @@ function newXhr() {
   return window.XMLHttpRequest ? new window.XMLHttpRequest() : null;
 }
 
-/** Whether XMLHttpRequest can reach the server: it is where the page is, or the browser has CORS. */
+/** Whether XMLHttpRequest can reach the server: at the page's own origin, or by CORS. */
 function xhrReaches(base) {
   var xhr = newXhr();
   return xhr !== null && (isSameOrigin(base) || "withCredentials" in xhr);

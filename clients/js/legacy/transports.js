@@ -157,7 +157,7 @@ function polling(link, first, ask) {
     }
   }
 
-  /** A lost answer is asked for again with the same number. The first is not: it begins a session. */
+  /** A lost answer is asked for again. The first is not: a second one begins a second session. */
   function again() {
     tries += 1;
     if (batch === 0 || tries >= POLL_TRIES) {

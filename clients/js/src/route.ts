@@ -6,9 +6,11 @@
  */
 
 import { Backoff } from "./backoff.js";
+import { COURTESY, DRAIN, hedgeOf, PATIENCE, RELIABLE, STALE, TRY } from "./route/delays.js";
 import type { Memory } from "./route/memory.js";
 import type { Hello, RouteOutput, Why } from "./route/output.js";
 import { betterThan, planOf } from "./route/plan.js";
+import type { Way } from "./route/way.js";
 import type { Closed, TransportName } from "./transport.js";
 
 /** What a route is made of. */
@@ -18,34 +20,6 @@ export interface RouteOptions {
   readonly memory: Memory;
   /** Numbers in [0, 1). */
   readonly random: () => number;
-}
-
-/** How long a way may be alone in the race, unless measured: about two round trips far away. */
-const HEDGE = { first: 300, min: 100, max: 3_000 };
-/** How long an open WebSocket lets a stream go first that may be about to speak. */
-const COURTESY = { min: 50, max: 1_000 };
-/** How long the old way may take to deliver its last, when a new one has taken over. */
-const DRAIN = 500;
-/** How long a new way may take to speak, when the server has closed the old one for it. */
-const PATIENCE = 3_000;
-/** Between tries of a better transport. */
-const TRY = { min: 30_000, max: 300_000 };
-/** A way that has not opened for so long is begun anew at the next try. */
-const STALE = 10_000;
-/** A way that was lost sooner than this is not to be relied on here. */
-const RELIABLE = 30_000;
-
-interface Way {
-  readonly id: number;
-  readonly name: TransportName;
-  readonly hello: Hello;
-  readonly since: number;
-  /** Whether it said hello. */
-  spoken: boolean;
-  /** When an open WebSocket is to say hello. */
-  speakAt: number;
-  /** When it carried the session first. */
-  carries: number;
 }
 
 const NO_TRANSPORT: Closed = {
@@ -110,7 +84,7 @@ export class Route {
     const plan = planOf({ names, standing, steady: this.#steady, doubted: this.#doubted });
     this.#waiting = [...plan.later];
     plan.now.forEach((name) => this.#open(now, name, "first"));
-    this.#hedgeAt = now + this.#hedge;
+    this.#hedgeAt = now + hedgeOf(this.#options.memory.took);
     this.#endRaceIfLost();
   }
 
@@ -285,15 +259,10 @@ export class Route {
 
   // Racing.
 
-  get #hedge(): number {
-    const { took } = this.#options.memory;
-    const twice = took === undefined ? HEDGE.first : 2 * took;
-    return Math.min(Math.max(twice, HEDGE.min), HEDGE.max);
-  }
-
   #openNext(now: number): void {
     const name = this.#waiting.shift();
-    this.#hedgeAt = this.#waiting.length === 0 ? Infinity : now + this.#hedge;
+    const hedge = hedgeOf(this.#options.memory.took);
+    this.#hedgeAt = this.#waiting.length === 0 ? Infinity : now + hedge;
     if (name !== undefined) {
       this.#open(now, name, "first");
     }

@@ -376,16 +376,13 @@ export class Session {
       return undefined;
     }
     this.#moveId = this.#outbox.nextId();
-    const subscribe = this.#places.askToMove(now);
-    const list = subscribe.length === 0 ? {} : { subscribe };
-    const body = { ...this.#identity.credentials, agent: this.#options.agent, ...list };
+    const body = this.#identity.connect(this.#options.agent, this.#places.askToMove(now));
     return { id: this.#moveId, name: "connect", body };
   }
 
   /** A `connect` that leaves the session where it is, and follows nothing. */
   probe(): Command | undefined {
-    const { session: _, ...credentials } = this.#identity.credentials;
-    const body = { ...credentials, agent: this.#options.agent };
+    const body = this.#identity.probe(this.#options.agent);
     const id = this.#outbox.nextId();
     return this.#phase === "live" ? { id, name: "connect", body } : undefined;
   }
@@ -445,11 +442,9 @@ export class Session {
     this.#phase = "dialing";
     this.#phaseEnds = now + this.#options.connectTimeout;
     this.#connectId = this.#outbox.nextId();
-    const { agent } = this.#options;
-    const { hasGrant, credentials } = this.#identity;
+    const { hasGrant } = this.#identity;
     const places = this.#places.askInConnect(now, this.#connectId, hasGrant);
-    const subscribe = places.length === 0 ? {} : { subscribe: places };
-    const body = { ...credentials, agent, ...subscribe };
+    const body = this.#identity.connect(this.#options.agent, places);
     this.#outbox.put({ do: "dial", commands: [{ id: this.#connectId, name: "connect", body }] });
   }
 

@@ -60,7 +60,9 @@ export class Timeline extends Emitter<TimelineEvents> {
     this.subscription = followed ?? client.subscribe(channel, subscribing);
     this.#stops = [
       this.subscription.on("publication", (publication) => this.#handlePublication(publication)),
-      this.subscription.on("subscribed", (begun) => this.#change(() => this.#ledger.handleSubscribed(begun))),
+      this.subscription.on("subscribed", (position) =>
+        this.#change(() => this.#ledger.handleSubscribed(position)),
+      ),
       this.subscription.on("gap", (gap) => this.#change(() => this.#ledger.handleGap(gap))),
     ];
   }

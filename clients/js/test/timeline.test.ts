@@ -95,7 +95,7 @@ function promise(): PromiseWithResolvers {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-test("what is published stands at once, and settles with its echo; the receipt adds nothing", async () => {
+test("what is published stands at once, and settles with its echo, once", async () => {
   const stage = new Stage();
   const entry = stage.timeline.publish({ text: "hi" });
   assert.equal(entry.state, "pending");

@@ -23,7 +23,12 @@ export type Why =
 /** Something for the route's owner to do. */
 export type RouteOutput =
   /** Open a transport. One that is not a WebSocket says its hello with that. */
-  | { readonly do: "open"; readonly way: number; readonly name: TransportName; readonly hello: Hello }
+  | {
+      readonly do: "open";
+      readonly way: number;
+      readonly name: TransportName;
+      readonly hello: Hello;
+    }
   /** Say hello over a WebSocket that is open. */
   | { readonly do: "speak"; readonly way: number; readonly hello: Hello }
   /** This way carries the session from now on: its events count, beginning with `connected`. */

@@ -4,7 +4,7 @@
  */
 
 import { codes } from "../codes.js";
-import type { Connect, Connected } from "../wire.js";
+import type { Connect, Connected, Subscribe } from "../wire.js";
 import { refreshTime } from "./token.js";
 
 /** Refusals of a grant: the way back is with a token. */
@@ -43,8 +43,19 @@ export class Identity {
     return this.#grant !== undefined;
   }
 
-  /** What `connect` carries. A grant stands in for the token. */
-  get credentials(): Connect {
+  /** What `connect` carries for these channels. */
+  connect(agent: string, subscribe: Subscribe[]): Connect {
+    return { ...this.#credentials, agent, ...(subscribe.length === 0 ? {} : { subscribe }) };
+  }
+
+  /** What `connect` carries that leaves the session where it is, and follows nothing. */
+  probe(agent: string): Connect {
+    const { session: _, ...credentials } = this.#credentials;
+    return { ...credentials, agent };
+  }
+
+  /** A grant stands in for the token. */
+  get #credentials(): Connect {
     if (this.#grant === undefined) {
       return this.#token === undefined ? {} : { token: this.#token };
     }

@@ -41,7 +41,7 @@ export interface State {
   readonly name: string;
   /** In a sentence. */
   readonly message: string;
-  /** When disconnected: milliseconds until the next try, 0 for when the page is shown; else absent. */
+  /** When it comes back: milliseconds until the next try, 0 for when the page is shown. */
   readonly retryIn?: number;
 }
 

@@ -50,7 +50,8 @@ export class PollTransport extends OneWay {
     // Not sent twice: a second one would be a second session.
     const tries = { tries: 1, limit: FIRST_LIMIT };
     let last = 0;
-    let batch = await again(this.signal, tries, (signal) => this.#ask(PROTOCOL, BATCH, signal, first));
+    const begin = (signal: AbortSignal) => this.#ask(PROTOCOL, BATCH, signal, first);
+    let batch = await again(this.signal, tries, begin);
     for (;;) {
       last = this.#take(batch, last);
       if (this.events === undefined || this.key === "") {
