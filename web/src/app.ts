@@ -67,7 +67,7 @@ function enterRoom(): void {
   const room = roomOfAddress();
   roomField.value = room;
   document.title = `${room} · martlet`;
-  panes.forEach((pane) => void pane.enter(room));
+  panes.forEach((pane) => pane.enter(room));
   showCommands(find("commands"), room);
 }
 

@@ -8,21 +8,20 @@ import {
   type State,
   type Subscribed,
   type Subscription,
+  type TransportChange,
   type TransportName,
 } from "martlet";
 
 import { Cable } from "./cable.js";
-import { Log, spokenName } from "./log.js";
+import { Cutter } from "./cutter.js";
+import { Figures } from "./figures.js";
+import { SONG, spokenName } from "./line.js";
+import { Log } from "./log.js";
 import { learnName, Members } from "./members.js";
 import { Outage } from "./outage.js";
 import { formatTime, Plot } from "./plot.js";
-
-/** How long a cut lasts unless it is mended before, in seconds. */
-const CUT_SECONDS = 6;
-/** How much of what was said before is shown. */
-const EARLIER = 30;
-const SONG = "birdsong";
-const TRANSPORTS: Record<TransportName, string> = { websocket: "WebSocket", sse: "SSE" };
+import { Room } from "./room.js";
+import { chosenTransports, offerTransports, TRANSPORTS } from "./transports.js";
 
 /** What a pane needs of its page. */
 export interface PaneOptions {
@@ -39,20 +38,27 @@ export class Pane {
   readonly #log: Log;
   readonly #members: Members;
   readonly #plot: Plot;
+  readonly #figures: Figures;
   readonly #cable = new Cable();
+  readonly #cutter: Cutter;
   #client: Martlet;
-  #room: string | undefined;
-  #subscription: Subscription | undefined;
+  #room: Room | undefined;
   #outage: Outage | undefined;
-  #cutLeft = 0;
+  /** What came back after the last outage. */
+  #recovered = new Set<string>();
 
   constructor(template: HTMLTemplateElement, options: PaneOptions) {
     this.#options = options;
     const copy = template.content.cloneNode(true) as DocumentFragment;
     this.element = copy.firstElementChild as HTMLElement;
-    this.#log = new Log(this.#find(".log"));
+    this.#log = new Log(this.#find(".log"), {
+      onretry: (id) => this.#room?.retry(id),
+      ondrop: (id) => this.#room?.drop(id),
+    });
     this.#members = new Members(this.#find(".members"));
     this.#plot = new Plot(this.#find<SVGElement>(".plot"));
+    this.#figures = new Figures(this.#find(".figures tbody"));
+    this.#cutter = new Cutter(this.#find(".cut"), this.#cable, () => this.#handleCut());
     this.#label();
     this.#client = this.#connect("");
     this.#listen();
@@ -73,17 +79,16 @@ export class Pane {
     this.#find(".title").textContent = title;
     this.#find(".log").setAttribute("aria-label", `Messages, ${title}`);
     this.#find(".text").setAttribute("aria-label", `Message, ${title}`);
-    this.#find<HTMLSelectElement>(".transport").value = transport;
+    offerTransports(this.#find(".transport"), transport);
   }
 
   #listen(): void {
     this.#find(".transport").addEventListener("change", () => this.#changeTransport());
-    this.#find(".cut").addEventListener("click", () => this.#toggleCut());
     this.#find(".write").addEventListener("submit", (event) => {
       event.preventDefault();
       const field = this.#find<HTMLInputElement>(".text");
       if (field.value.trim() !== "") {
-        void this.say(field.value.trim());
+        this.#room?.say({ name: this.#options.name(), text: field.value.trim() });
         field.value = "";
       }
     });
@@ -91,72 +96,48 @@ export class Pane {
 
   /** Whether its connection is cut. */
   get cut(): boolean {
-    return this.#cutLeft > 0;
-  }
-
-  /** Publishes a text in the room. It waits where there is no connection. */
-  async say(text: string): Promise<void> {
-    const takeBack = this.#client.state === "connected" ? undefined : this.#log.waiting(text);
-    await this.#publish({ name: this.#options.name(), text }, {});
-    takeBack?.();
+    return this.#cutter.isOpen;
   }
 
   /** Publishes a verse of the birdsong, which is nobody's. */
   async sing(text: string): Promise<void> {
-    await this.#publish({ name: SONG, text }, { voice: SONG });
-  }
-
-  async #publish(
-    data: { name: string; text: string },
-    tags: Record<string, string>,
-  ): Promise<void> {
-    if (this.#room === undefined) {
-      return;
-    }
+    const room = this.#room?.name ?? "";
+    const options = { name: "message", tags: { voice: SONG } };
     try {
-      await this.#client.publish(this.#room, data, { name: "message", tags });
+      await this.#client.publish(room, { name: SONG, text }, options);
     } catch (error) {
       this.#complain("Not published", error);
     }
   }
 
   /** Goes to another room, beginning with the end of what was said there. */
-  async enter(room: string): Promise<void> {
-    this.#subscription?.unsubscribe();
-    this.#subscription = undefined;
-    this.#room = room;
+  enter(name: string): void {
+    this.#room?.leave();
     this.#log.clear();
-    try {
-      const page = await this.#client.history(room, { limit: EARLIER, reverse: true });
-      if (this.#room === room && this.#subscription === undefined) {
-        [...page.publications].reverse().forEach((one) => this.#show(one, false));
-        this.#follow(room, { epoch: page.epoch, offset: page.offset });
-      }
-    } catch (error) {
-      this.#enterWithoutHistory(room, error);
-    }
+    const room = new Room(name, {
+      onchange: () => (room === this.#room ? this.#show() : undefined),
+      onerror: (error) => (room === this.#room ? this.#handleNoHistory(error) : undefined),
+    });
+    this.#room = room;
+    this.#follow(room);
   }
 
   /** A channel may keep no history, or not show it; its present can be followed all the same. */
-  #enterWithoutHistory(room: string, error: unknown): void {
-    const known = error instanceof MartletError && error.code >= 1200 && error.code < 1300;
-    if (!known) {
+  #handleNoHistory(error: unknown): void {
+    const { code, name } = error instanceof MartletError ? error : { code: 0, name: "" };
+    if (name !== "closed" && (code < 1200 || code >= 1300)) {
       this.#complain("The room's history could not be read", error);
-    }
-    if (this.#room === room && this.#subscription === undefined) {
-      this.#follow(room, undefined);
     }
   }
 
-  #follow(room: string, position: { epoch: string; offset: number } | undefined): void {
+  #follow(room: Room): void {
     let subscription: Subscription;
     try {
-      subscription = this.#client.subscribe(room, position === undefined ? {} : { position });
+      subscription = room.follow(this.#client);
     } catch (error) {
       this.#complain("This room cannot be entered", error);
       return;
     }
-    this.#subscription = subscription;
     this.#members.follow(this.#client, subscription);
     subscription.on("publication", (publication) => this.#handlePublication(publication));
     subscription.on("subscribed", (subscribed) => this.#handleSubscribed(subscribed));
@@ -165,14 +146,22 @@ export class Pane {
     subscription.on("error", (error) => this.#complain("The room says no", error));
   }
 
+  #show(): void {
+    this.#log.show(this.#room?.entries ?? [], this.#recovered);
+  }
+
   #connect(cursor: string): Martlet {
-    const chosen = this.#find<HTMLSelectElement>(".transport").value as TransportName | "";
+    const transports = chosenTransports(this.#find(".transport"));
     const { WebSocket, fetch } = this.#cable;
-    const transports: TransportName[] = chosen === "" ? ["websocket", "sse"] : [chosen];
     const client = new Martlet(".", { transports, cursor, WebSocket, fetch });
     client.on("state", (state) => {
       if (client === this.#client) {
         this.#handleState(state);
+      }
+    });
+    client.on("transport", (change) => {
+      if (client === this.#client) {
+        this.#handleTransport(change);
       }
     });
     client.on("error", (error) => this.#complain("The server says no", error));
@@ -182,22 +171,33 @@ export class Pane {
   /** Another client takes over where this one is. */
   #changeTransport(): void {
     const old = this.#client;
-    const { cursor } = old;
     this.#outage = new Outage();
-    this.#client = this.#connect(cursor);
+    this.#client = this.#connect(old.cursor);
     old.close();
-    this.#subscription = undefined;
+    this.#figures.handleClientEnd(old.traffic);
     if (this.#room !== undefined) {
-      this.#follow(this.#room, undefined);
+      this.#follow(this.#room);
     }
+  }
+
+  #handleTransport({ from, to, why }: TransportChange): void {
+    this.#figures.handleUse(to);
+    if (why === "better" && from !== undefined) {
+      this.#log.note(`Moved from ${TRANSPORTS[from]} to ${TRANSPORTS[to]}; nothing was missed.`);
+      this.#find(".state").textContent = this.#connectedBy;
+    }
+  }
+
+  get #connectedBy(): string {
+    const { transport } = this.#client;
+    return `Connected by ${transport === undefined ? "" : TRANSPORTS[transport]}`;
   }
 
   #handleState({ state, message, retryIn }: State): void {
     this.element.dataset["state"] = state;
-    const { transport } = this.#client;
     learnName(this.#client.id, this.#options.title.toLowerCase());
     const words = {
-      connected: `Connected by ${transport === undefined ? "" : TRANSPORTS[transport]}`,
+      connected: this.#connectedBy,
       connecting: "Connecting …",
       disconnected: message,
     };
@@ -206,7 +206,7 @@ export class Pane {
     if (state === "connected") {
       void this.#measure();
     }
-    if (state === "disconnected" && this.#subscription !== undefined) {
+    if (state === "disconnected" && this.#room !== undefined) {
       this.#outage ??= new Outage();
     }
   }
@@ -230,8 +230,12 @@ export class Pane {
   }
 
   #handlePublication(publication: Publication): void {
-    const recovered = this.#outage?.covers(publication.offset) ?? false;
-    this.#show(publication, recovered);
+    if (this.#outage?.covers(publication.offset) === true) {
+      this.#recovered.add(publication.id);
+    }
+    if (publication.tags?.["voice"] !== SONG) {
+      learnName(publication.from?.client, spokenName(publication));
+    }
     this.#endOutage(publication.offset);
   }
 
@@ -240,68 +244,33 @@ export class Pane {
     const { transport } = this.#client;
     if (outage?.isOver(offset) === true && transport !== undefined) {
       this.#outage = undefined;
+      this.#show();
+      this.#recovered.clear();
       this.#log.note(outage.sentence(TRANSPORTS[transport]), outage.whole ? "good" : "bad");
     }
   }
 
-  #show(publication: Publication, recovered: boolean): void {
-    const author = spokenName(publication);
-    const client = publication.from?.client;
-    const song = publication.tags?.["voice"] === SONG;
-    const own = !song && client !== undefined && client === this.#client.id;
-    if (!song) {
-      learnName(client, author);
-    }
-    this.#log.publication(publication, { own, recovered, author, song });
-  }
-
-  #toggleCut(): void {
-    if (this.cut) {
-      this.#mend();
-      return;
-    }
-    this.#cutLeft = CUT_SECONDS;
+  #handleCut(): void {
     this.#outage = new Outage();
     this.#log.note("The connection is cut.", "bad");
-    this.#cable.cut();
-    this.#countDown();
-  }
-
-  #countDown(): void {
-    const button = this.#find(".cut");
-    button.textContent = this.cut ? `Mend it (${this.#cutLeft} s)` : "Cut the connection";
-    if (this.cut) {
-      setTimeout(() => this.#tick(), 1_000);
-    }
-  }
-
-  #tick(): void {
-    if (!this.cut) {
-      return;
-    }
-    this.#cutLeft -= 1;
-    if (this.cut) {
-      this.#countDown();
-    } else {
-      this.#mend();
-    }
-  }
-
-  /** The client finds out by itself; the news that a network is back shortens its wait. */
-  #mend(): void {
-    this.#cutLeft = 0;
-    this.#countDown();
-    this.#cable.mend();
-    window.dispatchEvent(new Event("online"));
   }
 
   async #measure(): Promise<void> {
     if (document.visibilityState === "hidden") {
       return;
     }
-    const time = await this.#client.ping().catch(() => undefined);
+    const client = this.#client;
+    const { transport } = client;
+    const time = await client.ping().catch(() => undefined);
+    if (client !== this.#client) {
+      return;
+    }
+    if (time !== undefined && transport !== undefined && transport === client.transport) {
+      this.#figures.handleTrip(transport, time);
+    }
     this.#plot.add(time);
     this.#find(".time").textContent = time === undefined ? "–" : formatTime(time);
+    this.#figures.handleTraffic(client.traffic);
   }
 
   #complain(what: string, error: unknown): void {
