@@ -70,9 +70,10 @@ export class MartletServer {
     return Number(ADDRESS.exec(this.url)[1]);
   }
 
-  /** Publishes as a backend does. */
+  /** Publishes as a backend does: any JSON value, or a buffer of bytes. */
   publish(channel, data) {
-    return this.#backend.post("publish", { channel, data });
+    const content = Buffer.isBuffer(data) ? { bytes: data.toString("base64") } : { data };
+    return this.#backend.post("publish", { channel, ...content });
   }
 
   /** Publishes several at once, in order. */

@@ -49,6 +49,30 @@ class Wing {
     await this.pane.locator(".cut").click();
   }
 
+  async disconnected() {
+    await this.pane.and(this.pane.page().locator("[data-state=disconnected]")).waitFor();
+  }
+
+  /** Changes the transport; `""` leaves it to the client. */
+  async change(transport) {
+    await this.pane.locator(".transport").selectOption(transport);
+  }
+
+  /** A line with this text that is in a state: `pending`, `settled`, `failed`. */
+  async line(text, state) {
+    const line = this.pane.locator(`.log .${state}`).filter({ hasText: text }).first();
+    await line.waitFor();
+    return line;
+  }
+
+  /** What the table says of a transport: the row's cells, once it is the one in use. */
+  async figures(transport) {
+    const row = this.pane.locator(`[data-transport=${transport}]`);
+    await row.filter({ hasText: "in use" }).waitFor();
+    await row.filter({ hasText: /\d ms$/ }).waitFor();
+    return row.locator("th, td").allInnerTexts();
+  }
+
   texts() {
     return this.lines.allInnerTexts();
   }
@@ -140,6 +164,163 @@ test("another transport goes on where the first one was", async () => {
   await close();
 });
 
+const TRANSPORTS = [
+  ["poll", "Long poll"],
+  ["stream", "HTTP stream"],
+  ["sse", "SSE"],
+  ["websocket", "WebSocket"],
+  ["", "WebSocket"],
+];
+
+test("every transport can be chosen, carries both ways, and is counted by itself", async () => {
+  const { page, wings, complaints, close } = await visit("tour");
+  const [left, right] = wings;
+  const offered = await left.pane.locator(".transport option").allInnerTexts();
+  assert.deepEqual(offered, ["automatic", "WebSocket", "SSE", "HTTP stream", "Long poll"]);
+  for (const [value, name] of TRANSPORTS) {
+    await left.change(value);
+    await left.pane.locator(".state").filter({ hasText: `Connected by ${name}` }).waitFor();
+    await left.say(`up by ${value}.`);
+    await right.hears(`up by ${value}.`);
+    await right.say(`down by ${value}.`);
+    await left.hears(`down by ${value}.`);
+    const row = await left.figures(TRANSPORTS.find((one) => one[1] === name)[0]);
+    assert.match(row.join(" | "), /^.+ in use \| [\d.]+ k?B .*\| [\d.]+ k?B .*\| .* ms \| .* ms$/);
+  }
+  const said = TRANSPORTS.flatMap(([value]) => [`you up by ${value}.`, `somebody down by ${value}.`]);
+  const name = await page.inputValue("#name");
+  const heard = (await left.texts()).map((text) => text.replace(new RegExp(`^${name} `), "somebody "));
+  assert.deepEqual(heard, said);
+  const rows = await left.pane.locator("[data-transport]").count();
+  assert.equal(rows, 4, "each transport has one row, and keeps it");
+  await left.pane.locator("[data-transport]").filter({ hasText: "in use" }).nth(1).waitFor({ state: "detached" });
+  assert.deepEqual(complaints, []);
+  await close();
+});
+
+test("the figures move while something is said", async () => {
+  const { page, wings, close } = await visit("figures");
+  const [left] = wings;
+  await left.figures("websocket");
+  const rate = left.pane.locator("[data-transport=websocket] .rate").last();
+  await rate.filter({ hasText: "B/s" }).waitFor();
+  const sum = left.pane.locator("[data-transport=websocket] .sum").last();
+  const before = await sum.innerText();
+  await left.say("x".repeat(2_000));
+  await page.waitForFunction(
+    ({ before }) => {
+      const cell = document.querySelector("[data-transport=websocket] td:nth-of-type(2) .sum");
+      const bytes = (text) => Number.parseFloat(text) * (text.includes("kB") ? 1_000 : 1);
+      return bytes(cell.textContent) >= bytes(before) + 1_900;
+    },
+    { before },
+  );
+  await close();
+});
+
+test("a session moves to a better transport by itself, and the pane says so", async () => {
+  const { page, close } = await open(browser, "about:blank");
+  await page.addInitScript(() => {
+    globalThis.blocked = true;
+    globalThis.WebSocket = class extends WebSocket {
+      constructor(...address) {
+        if (globalThis.blocked) {
+          throw new Error("no WebSocket gets through here");
+        }
+        super(...address);
+      }
+    };
+  });
+  await page.goto(`${server.url}/#better`);
+  const [left, right] = [new Wing(page, 0), new Wing(page, 1)];
+  await left.change("");
+  await left.pane.locator(".state").filter({ hasText: "Connected by SSE" }).waitFor();
+  await right.connected();
+  await right.say("before the move");
+  await left.hears("before the move");
+  await page.evaluate(() => {
+    globalThis.blocked = false;
+    dispatchEvent(new Event("online"));
+  });
+  assert.match(await left.note("Moved from"), /Moved from SSE to WebSocket/);
+  await left.pane.locator(".state").filter({ hasText: "Connected by WebSocket" }).waitFor();
+  await left.figures("websocket");
+  await right.say("after the move");
+  await left.hears("after the move");
+  await close();
+});
+
+test("what is written is there at once, waits during a cut, and settles in the channel's order", async () => {
+  const { wings, close } = await visit("pending");
+  const [left, right] = wings;
+  await left.say("settled");
+  await left.line("you settled", "settled");
+  await left.cut();
+  await left.disconnected();
+  await left.say("mine");
+  const line = await left.line("you mine", "pending");
+  assert.match(await line.innerText(), /sending/);
+  await right.say("theirs");
+  await right.line("you theirs", "settled");
+  assert.equal(await right.lines.filter({ hasText: "mine" }).count(), 0);
+  await left.cut();
+  await left.line("you mine", "settled");
+  await right.hears("mine");
+  await left.hears("theirs");
+  const words = (texts) => texts.map((text) => text.trim().split(" ").at(-1));
+  assert.deepEqual(words(await left.texts()), ["settled", "theirs", "mine"]);
+  assert.deepEqual(words(await right.texts()), ["settled", "theirs", "mine"]);
+  await close();
+});
+
+test("what waits is sent by the transport that is chosen meanwhile, once", async () => {
+  const { wings, close } = await visit("meanwhile");
+  const [left, right] = wings;
+  await left.cut();
+  await left.disconnected();
+  await left.say("written before the change");
+  await left.line("written before the change", "pending");
+  await left.change("poll");
+  await left.say("written after the change");
+  await left.line("written before the change", "pending");
+  await left.cut();
+  await right.hears("written after the change");
+  await left.line("written after the change", "settled");
+  for (const wing of wings) {
+    const texts = (await wing.texts()).map((text) => text.replace(/^\S+ /, ""));
+    assert.deepEqual(texts, ["written before the change", "written after the change"]);
+  }
+  await close();
+});
+
+test("what cannot be sent says so, and is tried again or taken away", async () => {
+  const { page, wings, close } = await visit("failed");
+  const [left, right] = wings;
+  await left.cut();
+  await left.disconnected();
+  // One more than a client lets wait, and another one.
+  await left.pane.locator(".write").evaluate((form) => {
+    for (let i = 1; i <= 258; i++) {
+      form.querySelector(".text").value = `message ${i}.`;
+      form.requestSubmit();
+    }
+  });
+  const failed = await left.line("message 257.", "failed");
+  assert.match(await failed.innerText(), /Not sent: Too much is waiting/);
+  await screenshot(page, "failed");
+  assert.deepEqual(await unlabelled(page), []);
+  assert.deepEqual(await faint(page), []);
+  await left.cut();
+  await right.hears("message 256.");
+  await left.line("message 258.", "failed").then((line) => line.getByText("Remove").click());
+  await failed.getByText("Try again").click();
+  await left.line("message 257.", "settled");
+  await right.hears("message 257.");
+  assert.equal(await left.lines.filter({ hasText: "message 258." }).count(), 0);
+  assert.equal(await left.pane.locator(".log .failed").count(), 0);
+  await close();
+});
+
 test("a room is entered by name, shows what was said, and takes any data", async () => {
   await server.publish("host", " r  b   swpd   free");
   await server.publish("host", { load: [0.1, 0.2], ok: true });
@@ -202,13 +383,35 @@ for (const [name, options] of [
     await right.cut();
     await right.note("Back on");
     await page.click("#birdsong");
+    for (const transport of ["poll", "stream", "sse"]) {
+      await left.change(transport);
+      await left.figures(transport);
+    }
+    await left.cut();
+    await left.disconnected();
+    await left.say("Written while there is no connection");
+    await left.line("Written while", "pending");
     await screenshot(page, name);
+    assert.deepEqual(await tooWide(page), []);
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(width <= page.viewportSize().width, `the page is ${width} wide`);
     assert.deepEqual(await unlabelled(page), []);
     assert.deepEqual(await faint(page), []);
     await close();
   });
+}
+
+/** What does not fit into its pane. */
+function tooWide(page) {
+  return page.evaluate(() =>
+    [...document.querySelectorAll(".pane > *, .pane table *")]
+      .filter((one) => {
+        const inner = one.closest(".pane").getBoundingClientRect();
+        const { left, right } = one.getBoundingClientRect();
+        return left < inner.left || right > inner.right;
+      })
+      .map((one) => one.outerHTML.slice(0, 80)),
+  );
 }
 
 /** Fields and buttons without a name. */
