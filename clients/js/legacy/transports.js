@@ -199,7 +199,11 @@ function pollQuery(link, first, batch) {
 
 function askByXhr(link, first, batch, ondone) {
   var url = link.base + "/v1/poll?" + pollQuery(link, first, batch);
-  var stop = post(url, first, null, function (status, text, type) {
+  function progress() {
+    clearTimeout(timer); // It may be long, but it comes.
+    link.onalive();
+  }
+  var stop = post(url, first, progress, function (status, text, type) {
     clearTimeout(timer);
     if (status === 204) {
       ondone([{ batch: batch }], null);

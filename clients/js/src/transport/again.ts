@@ -5,7 +5,7 @@
 
 import { Backoff } from "../backoff.js";
 import { mayPass } from "./answer.js";
-import { pause, within, type Pause } from "./time.js";
+import { pause, within, type Limited, type Pause } from "./time.js";
 
 /** How often, how long, and with what. */
 export interface AgainOptions {
@@ -24,7 +24,7 @@ const PAUSE = { min: 100, max: 3_000 };
 export async function again<T>(
   signal: AbortSignal,
   options: AgainOptions,
-  run: (signal: AbortSignal) => Promise<T>,
+  run: Limited<T>,
 ): Promise<T> {
   const { tries, limit, random = Math.random } = options;
   const backoff = new Backoff(PAUSE.min, PAUSE.max);

@@ -9,6 +9,7 @@ import type { Connected, Frame } from "../wire.js";
 import { again } from "./again.js";
 import { AnswerError, type Expected, type Fetch } from "./answer.js";
 import { OneWay, PROTOCOL } from "./one_way.js";
+import type { Limited } from "./time.js";
 
 const LINES = "application/x-ndjson";
 const BATCH: Expected = { 200: LINES };
@@ -17,10 +18,10 @@ const LAST_LINE = /^\{"batch":(\d+)\}$/;
 
 /** The longest wait that the server allows, in seconds. */
 const WAIT_MAX = 25;
-/** How much later than promised an answer may come, in milliseconds. */
+/** How much later than promised an answer may begin, in milliseconds. */
 const GRACE = 3_000;
 const TRIES = 4;
-/** How long the first answer may take; whoever opened the transport may be less patient. */
+/** How long until the first answer begins; whoever opened the transport may be less patient. */
 const FIRST_LIMIT = 60_000;
 
 interface Batch {
@@ -50,7 +51,7 @@ export class PollTransport extends OneWay {
     // Not sent twice: a second one would be a second session.
     const tries = { tries: 1, limit: FIRST_LIMIT };
     let last = 0;
-    const begin = (signal: AbortSignal) => this.#ask(PROTOCOL, BATCH, signal, first);
+    const begin = this.#asking(PROTOCOL, BATCH, first);
     let batch = await again(this.signal, tries, begin);
     for (;;) {
       last = this.#take(batch, last);
@@ -64,24 +65,31 @@ export class PollTransport extends OneWay {
   #next(last: number): Promise<Batch | undefined> {
     const tries = { tries: TRIES, limit: this.#wait * 1000 + GRACE };
     const query = `${this.key}&batch=${last}&wait=${this.#wait}`;
-    return again(this.signal, tries, (signal) => this.#ask(query, BATCH_OR_NOTHING, signal));
+    return again(this.signal, tries, this.#asking(query, BATCH_OR_NOTHING));
   }
 
   /** `undefined` when nothing came while the server waited. */
-  async #ask(
-    query: string,
-    expected: Expected,
-    signal: AbortSignal,
-    body?: string,
-  ): Promise<Batch | undefined> {
-    const response = await this.ask("poll", query, expected, signal, body);
-    return response.status === 204 ? undefined : batchOf(await this.#text(response));
+  #asking(query: string, expected: Expected, body?: string): Limited<Batch | undefined> {
+    return async (signal, inTime) => {
+      const response = await this.ask("poll", query, expected, signal, body);
+      inTime();
+      return response.status === 204 ? undefined : batchOf(await this.#text(response));
+    };
   }
 
-  async #text(response: Response): Promise<string> {
-    const bytes = await response.arrayBuffer();
-    this.events?.ontraffic(0, bytes.byteLength);
-    return new TextDecoder().decode(bytes);
+  /** Much may be slow to arrive; as long as it does, the server lives. */
+  async #text({ body }: Response): Promise<string> {
+    const decoder = new TextDecoder();
+    const reader = body?.getReader();
+    for (let text = ""; ;) {
+      const { done = true, value } = (await reader?.read()) ?? {};
+      if (done || value === undefined) {
+        return text;
+      }
+      text += decoder.decode(value, { stream: true });
+      this.events?.ontraffic(0, value.length);
+      this.events?.onalive();
+    }
   }
 
   #take(batch: Batch | undefined, last: number): number {

@@ -1,11 +1,10 @@
 /** Limits in time for requests, and pauses between them. Everything ends with a signal. */
 
+/** What has a limit. It calls `inTime` when the limit is kept, and may then go on for longer. */
+export type Limited<T> = (signal: AbortSignal, inTime: () => void) => Promise<T>;
+
 /** Runs `run` with a signal that is aborted after `ms` milliseconds, or with `outer`. */
-export async function within<T>(
-  outer: AbortSignal,
-  ms: number,
-  run: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
+export async function within<T>(outer: AbortSignal, ms: number, run: Limited<T>): Promise<T> {
   const inner = new AbortController();
   const stop = () => inner.abort(outer.reason);
   const timer = setTimeout(() => inner.abort(new Error("There was no answer in time.")), ms);
@@ -14,7 +13,7 @@ export async function within<T>(
     stop();
   }
   try {
-    return await run(inner.signal);
+    return await run(inner.signal, () => clearTimeout(timer));
   } finally {
     clearTimeout(timer);
     outer.removeEventListener("abort", stop);

@@ -11,6 +11,8 @@ import { again, type AgainOptions } from "./again.js";
 export type Post = (body: string, signal: AbortSignal) => Promise<unknown>;
 
 const AGAIN: AgainOptions = { tries: 5, limit: 10_000 };
+/** How many bytes a millisecond at least carries on networks that are worth using. */
+const SLOWEST = 2;
 
 /** Posts frames to the session. */
 export class Uplink {
@@ -55,7 +57,9 @@ export class Uplink {
     try {
       while (this.#waiting.length > 0 && !this.#abort.signal.aborted) {
         const body = this.#next();
-        await again(this.#abort.signal, this.#again, (signal) => this.#post(body, signal));
+        const limit = this.#again.limit + body.length / SLOWEST;
+        const options = { ...this.#again, limit };
+        await again(this.#abort.signal, options, (signal) => this.#post(body, signal));
       }
     } catch (error) {
       if (!this.#abort.signal.aborted) {
