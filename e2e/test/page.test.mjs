@@ -258,8 +258,7 @@ test("what is written is there at once, waits during a cut, and settles in the c
   await left.cut();
   await left.disconnected();
   await left.say("mine");
-  const line = await left.line("you mine", "pending");
-  assert.match(await line.innerText(), /sending/);
+  await (await left.line("you mine", "pending")).getByText("sending").waitFor();
   await right.say("theirs");
   await right.line("you theirs", "settled");
   assert.equal(await right.lines.filter({ hasText: "mine" }).count(), 0);
