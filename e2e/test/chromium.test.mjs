@@ -90,12 +90,16 @@ for (const [name, way] of Object.entries(HERE)) {
   const skip = missing(...(way.needs ?? []));
   const channel = (by) => `page-${name.replaceAll(/\W+/g, "-")}-${by}`;
 
-  describe(name, { skip }, () => {
+  // Not the suite is skipped but each test, so that each is counted.
+  describe(name, () => {
     let proxy;
     let page;
     let losing;
 
     before(async () => {
+      if (skip) {
+        return;
+      }
       proxy = await way.start(server.url);
       page = await visit(proxy.url);
       losing = { lose: way.lose && ((...args) => way.lose(proxy, ...args)), losses: way.losses };
