@@ -1,7 +1,10 @@
 //! Client transports: what answers at each address, one file for each kind. Each is a task that
 //! reads; writing is the sweep's.
 
+use http::header::{self, HeaderMap, HeaderValue};
+use martlet_core::model::{Code, Refusal};
 use martlet_transport::http1::Head;
+use martlet_transport::websocket::handshake;
 
 pub mod jsonp;
 pub mod poll;
@@ -36,6 +39,26 @@ impl Door {
             "/v1/jsonp" => Self::Jsonp,
             _ => return None,
         })
+    }
+
+    /// The fields that a refusal needs beside its body.
+    pub fn refusal_headers(self, refusal: &Refusal) -> HeaderMap {
+        let mut headers = match self {
+            Self::WebSocket => handshake::refusal_headers(refusal),
+            _ => HeaderMap::new(),
+        };
+        if refusal.code == Code::MethodNotAllowed {
+            headers.insert(header::ALLOW, HeaderValue::from_static(self.methods()));
+        }
+        headers
+    }
+
+    fn methods(self) -> &'static str {
+        match self {
+            Self::Poll => "GET, POST",
+            Self::Stream(one_way) if one_way.native => "GET, POST",
+            Self::WebSocket | Self::Stream(_) | Self::Jsonp => "GET",
+        }
     }
 
     /// Whether a page can put the answer into itself without asking for permission, and so has to

@@ -216,7 +216,7 @@ impl Gate {
         let accepted = match accept(&self.site, &head) {
             Ok(accepted) => accepted,
             Err(refusal) => {
-                let extra = handshake::refusal_headers(&refusal);
+                let extra = Door::WebSocket.refusal_headers(&refusal);
                 return self.turn_away(&held.stream, &refusal, extra).await;
             }
         };
@@ -239,7 +239,7 @@ impl Gate {
             Ok(asked) => asked,
             Err(NoHead::Gone) => return,
             Err(NoHead::Refused(refusal)) => {
-                cors.extend(stream::refusal_headers(&refusal));
+                cors.extend(door.refusal_headers(&refusal));
                 return self.turn_away(&held.stream, &refusal, cors).await;
             }
         };
@@ -281,7 +281,7 @@ impl Gate {
         let (status, mut headers, body) = match answered {
             Ok(parts) => parts,
             Err(refusal) => {
-                cors.extend(stream::refusal_headers(&refusal));
+                cors.extend(door.refusal_headers(&refusal));
                 self.turn_away(&held.stream, &refusal, cors).await;
                 return None;
             }

@@ -7,7 +7,7 @@ use std::io::IoSlice;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Version, header};
+use http::{HeaderMap, Method, Version, header};
 use martlet_core::model::{Code, Refusal};
 use martlet_protocol::plain;
 use martlet_transport::framing::Framing;
@@ -29,7 +29,7 @@ pub struct OneWay {
     form: Form,
     replaced: Option<Form>,
     /// Whether it speaks the native protocol too.
-    native: bool,
+    pub native: bool,
     /// Whether plain publications are always whole, or only with `envelope=true`.
     whole: bool,
     /// Whether a page names a function to be called.
@@ -120,8 +120,8 @@ pub fn read(one_way: &OneWay, head: &Head, body: &[u8], worker: &Worker) -> Resu
 /// The first frame of a client that speaks the native protocol: the body, or `connect` of the
 /// query. `None` for a plain one.
 pub fn native_frame(head: &Head, body: &[u8], native: bool) -> Result<Option<Bytes>, Refusal> {
-    if head.method != Method::GET && head.method != Method::POST {
-        return Err(Refusal::because(Code::MethodNotAllowed, "it answers GET and POST"));
+    if head.method != Method::GET && (head.method != Method::POST || !native) {
+        return Err(Code::MethodNotAllowed.into());
     }
     match parameter(head, "protocol").as_deref() {
         None => Ok(None),
@@ -171,15 +171,6 @@ pub fn number(head: &Head, name: &str) -> Result<Option<usize>, Refusal> {
 fn limit(head: &Head, worker: &Worker) -> Result<Option<usize>, Refusal> {
     let limit = number(head, "limit")?.unwrap_or(worker.rules().limits.stream_bytes);
     Ok((limit > 0).then_some(limit.max(LIMIT_MIN)))
-}
-
-/// The fields that the refusal of a stream needs beside its body.
-pub fn refusal_headers(refusal: &Refusal) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    if refusal.code == Code::MethodNotAllowed {
-        headers.insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
-    }
-    headers
 }
 
 /// The fields of the answer to what was asked.

@@ -135,7 +135,7 @@ fn upgrade(
         Ok(accepted) => accepted,
         Err(refusal) => {
             let mut response = api::refused(&refusal);
-            response.headers_mut().extend(handshake::refusal_headers(&refusal));
+            response.headers_mut().extend(Door::WebSocket.refusal_headers(&refusal));
             return response;
         }
     };
@@ -176,13 +176,13 @@ async fn answer_poll(
             *response.headers_mut() = headers;
             response
         }
-        Err(refusal) => refused_stream(&refusal),
+        Err(refusal) => refused(door, &refusal),
     }
 }
 
-fn refused_stream(refusal: &Refusal) -> Response<Body> {
+fn refused(door: Door, refusal: &Refusal) -> Response<Body> {
     let mut response = api::refused(refusal);
-    response.headers_mut().extend(stream::refusal_headers(refusal));
+    response.headers_mut().extend(door.refusal_headers(refusal));
     response
 }
 
@@ -191,7 +191,7 @@ async fn answer_stream(
     site: &Site,
     worker: Rc<Worker>,
     cut: Cut,
-    one_way: &OneWay,
+    one_way: &'static OneWay,
     head: &Head,
     request: Request<Incoming>,
 ) -> Response<Body> {
@@ -200,16 +200,17 @@ async fn answer_stream(
         Ok(body) => body,
         Err(refusal) => return unread(head.version, &refusal),
     };
+    let door = Door::Stream(one_way);
     let asked = match stream::read(one_way, head, &body, &worker) {
         Ok(asked) => asked,
-        Err(refusal) => return refused_stream(&refusal),
+        Err(refusal) => return refused(door, &refusal),
     };
     let headers = stream::headers(&asked, &worker);
     let (writer, body) = pipe(PIPE_BYTES);
     let outlet = Rc::new(Outlet::Body(writer));
     let index = match stream::begin(&worker, Rc::clone(&outlet), Carrier::Raw, asked).await {
         Ok(index) => index,
-        Err(refusal) => return refused_stream(&refusal),
+        Err(refusal) => return refused(door, &refusal),
     };
     worker.head_written(index);
     tokio::task::spawn_local(async move {
