@@ -16,5 +16,6 @@ mod http2;
 mod identity;
 mod memory;
 mod names;
+mod polls;
 mod slow;
 mod violations;

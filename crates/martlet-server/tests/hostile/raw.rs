@@ -103,6 +103,14 @@ impl Raw {
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
+    /// Whether something has come, if only the end.
+    pub fn readable(&self) -> bool {
+        self.stream.set_nonblocking(true).unwrap();
+        let peeked = self.stream.peek(&mut [0]);
+        self.stream.set_nonblocking(false).unwrap();
+        !peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    }
+
     /// Reads more. False at the end, orderly or not.
     pub fn more(&mut self) -> bool {
         let mut bytes = [0; 16 * 1024];

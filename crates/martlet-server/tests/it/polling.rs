@@ -202,9 +202,9 @@ async fn a_newer_poll_takes_the_place_of_an_older() {
         let (http, path) = (session.http.clone(), path.clone());
         async move { http.get(&path).await }
     });
-    // It has arrived once a frame that came after it is answered to a newer one.
+    // Until it has arrived, a newer one finds nothing to take the place of.
     let newer = loop {
-        let newer = other.get(&format!("{path}&wait=0")).await;
+        let newer = other.get(&session.path(0)).await;
         if older.is_finished() {
             break newer;
         }
