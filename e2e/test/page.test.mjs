@@ -191,6 +191,7 @@ test("every transport can be chosen, carries both ways, and is counted by itself
   const name = await page.inputValue("#name");
   const heard = (await left.texts()).map((text) => text.replace(new RegExp(`^${name} `), "somebody "));
   assert.deepEqual(heard, said);
+  await left.pane.locator(".members li").nth(2).waitFor({ state: "detached" });
   const rows = await left.pane.locator("[data-transport]").count();
   assert.equal(rows, 4, "each transport has one row, and keeps it");
   await left.pane.locator("[data-transport]").filter({ hasText: "in use" }).nth(1).waitFor({ state: "detached" });
@@ -288,6 +289,23 @@ test("what waits is sent by the transport that is chosen meanwhile, once", async
   for (const wing of wings) {
     const texts = (await wing.texts()).map((text) => text.replace(/^\S+ /, ""));
     assert.deepEqual(texts, ["written before the change", "written after the change"]);
+  }
+  // While it is on its way by one client already, the next one must not say it again.
+  for (const transport of ["stream", "websocket", "sse"]) {
+    await left.pane.evaluate((pane, transport) => {
+      pane.querySelector(".text").value = `on the way to ${transport}`;
+      pane.querySelector(".write").requestSubmit();
+      pane.querySelector(".transport").value = transport;
+      pane.querySelector(".transport").dispatchEvent(new Event("change"));
+    }, transport);
+    await left.note(`Back on ${{ stream: "HTTP", websocket: "Web", sse: "SSE" }[transport]}`);
+    await left.line(`on the way to ${transport}`, "settled");
+  }
+  await right.say("the end");
+  await left.hears("the end");
+  for (const wing of wings) {
+    const texts = (await wing.texts()).map((text) => text.trim().split(" ").at(-1));
+    assert.deepEqual(texts, ["change", "change", "stream", "websocket", "sse", "end"]);
   }
   await close();
 });

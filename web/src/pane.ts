@@ -164,7 +164,11 @@ export class Pane {
         this.#handleTransport(change);
       }
     });
-    client.on("error", (error) => this.#complain("The server says no", error));
+    client.on("error", (error) => {
+      if (client === this.#client) {
+        this.#complain("The server says no", error);
+      }
+    });
     return client;
   }
 
@@ -173,11 +177,11 @@ export class Pane {
     const old = this.#client;
     this.#outage = new Outage();
     this.#client = this.#connect(old.cursor);
-    old.close();
     this.#figures.handleClientEnd(old.traffic);
     if (this.#room !== undefined) {
       this.#follow(this.#room);
     }
+    void closeWhenHeard(old);
   }
 
   #handleTransport({ from, to, why }: TransportChange): void {
@@ -277,4 +281,13 @@ export class Pane {
     const { message, hint = "" } = error as { message: string; hint?: string };
     this.#log.note(`${what}: ${message} ${hint}`.trim(), "bad");
   }
+}
+
+/**
+ * Once a ping is answered, the server has heard that the client has left its room, too. It would
+ * count a client that is only closed as present for a while, where there is no connection to end.
+ */
+async function closeWhenHeard(client: Martlet): Promise<void> {
+  await client.ping().catch(() => undefined);
+  client.close();
 }

@@ -45,6 +45,7 @@ export class Room {
   /** Follows the room by a client that may go on where the one before was. */
   follow(client: Martlet): Subscription {
     const before = this.entries;
+    this.#timeline?.close();
     this.#keep(before.filter(({ state }) => state === "settled"));
     const timeline = new Timeline(client, this.name, { limit: ENTRIES_MAX });
     this.#timeline = timeline;
