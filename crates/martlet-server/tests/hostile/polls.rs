@@ -71,14 +71,20 @@ fn bodies_that_never_end_are_waited_for_no_longer_than_a_while() {
     let calm = Calm::begin(&victim);
     for path in [BEGIN, "/v1/stream?protocol=martlet.v1.json"] {
         let mut raw = Raw::open(victim.address);
-        raw.say(format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{{"));
+        raw.say(format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{{"
+        ));
         assert_eq!(raw.answer().refusal(), (408, 1014), "{path}");
         let mut raw = Raw::open(victim.address);
-        raw.say(format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n"));
+        raw.say(format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n"
+        ));
         assert_eq!(raw.answer().refusal(), (413, 1005), "{path}");
     }
     let mut raw = Raw::open(victim.address);
-    raw.say(format!("POST {BEGIN} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"));
+    raw.say(format!(
+        "POST {BEGIN} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    ));
     let begun = Instant::now();
     let chunk = [b"4000\r\n".as_slice(), &[b' '; 0x4000], b"\r\n"].concat();
     while raw.say(&chunk) && !raw.readable() {

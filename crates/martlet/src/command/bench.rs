@@ -19,6 +19,7 @@ mod idle;
 mod interrupt;
 mod load;
 mod machine;
+mod overhead;
 mod process;
 mod publish;
 mod report;
@@ -53,6 +54,7 @@ enum Kind {
     Idle(Box<idle::Arguments>),
     Connect(Box<connect::Arguments>),
     Publish(Box<publish::Arguments>),
+    Overhead(Box<overhead::Arguments>),
     /// The bare loop, which --bare starts.
     #[command(hide = true)]
     Bare,
@@ -66,6 +68,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Kind::Idle(arguments) => idle::run(&arguments),
         Kind::Connect(arguments) => connect::run(&arguments),
         Kind::Publish(arguments) => publish::run(&arguments),
+        Kind::Overhead(arguments) => overhead::run(&arguments),
         Kind::Bare => bare::run(),
     }
 }

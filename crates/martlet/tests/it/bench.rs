@@ -119,6 +119,31 @@ fn publish_measures_each_size_of_batch() {
 }
 
 #[test]
+fn overhead_counts_every_transport_both_ways() {
+    let report = report(&["overhead", "--messages", "3", "--seconds", "2", "--interval", "100"]);
+    let results = report["results"].as_array().unwrap();
+    assert_eq!(results.len(), 11, "{report}");
+    let total = |result: &Value, what: &str| {
+        result[what]["up"].as_f64().unwrap() + result[what]["down"].as_f64().unwrap()
+    };
+    for result in results {
+        figure(&result["begin"], "up");
+        // Each message is as long as its data at the least.
+        assert!(figure(&result["messages"], "down") >= 3.0 * 32.0, "{result}");
+        figure(&result["busy_minute"], "down");
+        figure(result, "busy_beside_short_polling");
+    }
+    let of = |name: &str| results.iter().find(|it| it["transport"] == name).unwrap();
+    let (socket, short) = (of("WebSocket"), of("short poll, plain"));
+    assert_eq!(short["busy_beside_short_polling"], 1.0);
+    assert_eq!(total(socket, "idle_minute"), 0.0, "it only waits");
+    assert!(total(short, "idle_minute") > 0.0, "it asks again and again");
+    let lean = ["overhead", "--messages", "1", "--seconds", "1", "--lean"];
+    let lean = self::report(&lean)["results"][0]["begin"]["up"].as_f64().unwrap();
+    assert!(lean < figure(&results[0]["begin"], "up"), "no headers but what is needed");
+}
+
+#[test]
 fn a_server_that_runs_is_measured_and_left_running() {
     let server = Server::start();
     let (url, pid) = (server.url.as_str(), server.process.id().to_string());
@@ -162,7 +187,7 @@ fn what_cannot_be_measured_is_refused() {
     // Nobody listens there: it was let go a moment ago.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{gone}");
-    for kind in ["fanout", "echo", "idle", "connect", "publish"] {
+    for kind in ["fanout", "echo", "idle", "connect", "publish", "overhead"] {
         let unreachable = refused(&[kind, "--url", &url], 1);
         assert!(unreachable.contains("onnect"), "{kind}: {unreachable}");
     }

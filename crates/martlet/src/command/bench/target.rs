@@ -93,6 +93,11 @@ impl Door {
         format!("{}{}-{number:06}", self.prefix, std::process::id())
     }
 
+    /// The token as the end of a query, if there is one.
+    pub fn token_query(&self) -> String {
+        self.token.as_ref().map(|token| format!("&token={token}")).unwrap_or_default()
+    }
+
     /// Host and port, for a `Host` header.
     pub fn host(&self) -> &str {
         &self.host
