@@ -26,7 +26,8 @@ export class Gateway {
   constructor(port, faults, onrequest) {
     this.#port = port;
     this.#onrequest = onrequest;
-    this.faults = faults;
+    // A copy: the faults of a way are those of all its proxies, the answer is this one's.
+    this.faults = { ...faults };
     this.#server.on("connection", (socket) => this.#keep(socket));
     if (!faults.noUpgrade) {
       this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
