@@ -216,6 +216,15 @@ test("the figures move while something is said", async () => {
     },
     { before },
   );
+  const figures = await left.figures("websocket");
+  await left.change("poll");
+  await left.figures("poll");
+  await left.change("websocket");
+  const again = await left.figures("websocket");
+  for (const way of [1, 2]) {
+    assert.match(figures[way], /^2\.\d kB|^3\.\d kB/);
+    assert.match(again[way], /^[2-5]\.\d kB/, "a transport that is used again counts on");
+  }
   await close();
 });
 
