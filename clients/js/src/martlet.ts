@@ -378,8 +378,9 @@ export class Martlet extends Emitter<MartletEvents> {
 
 /** The name of a close that came without its event. */
 function nameOf(code: number): string {
+  // WebSocket has closes of its own, with numbers that are refusals here.
   const [name] = Object.entries(codes).find(([, number]) => number === code) ?? [];
-  return name ?? "connection_lost";
+  return code >= 3000 ? (name ?? "connection_lost") : "connection_lost";
 }
 
 /** The data as it is at this moment, whatever the application does with it afterwards. */

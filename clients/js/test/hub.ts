@@ -67,6 +67,8 @@ export class Hub {
   grantsRefused = false;
   /** Drops answers of this many publishes, as a connection does that breaks at the wrong moment. */
   dropReceipts = 0;
+  /** Leaves an old connection open when a new one takes its session over. */
+  keepsOld = false;
   heartbeat = { ping: 25_000, pong: 10_000 };
   frameBytes = 65_536;
 
@@ -184,7 +186,7 @@ export class Hub {
 
   #attach(peer: Peer, down: Down): void {
     const old = peer.down;
-    if (old !== undefined) {
+    if (old !== undefined && !this.keepsOld) {
       old.send({ close: { code: 3004, name: "replaced", message: "replaced", reconnect: true } });
       this.detach(peer, old);
       old.end();

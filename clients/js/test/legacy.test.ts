@@ -107,7 +107,10 @@ for (const transport of ["xhr_stream", "xhr_poll", "htmlfile", "jsonp"]) {
     server.faults.loseAnswers = { send: 1 };
     await publish("once");
     await until(said(1));
-    assert.equal(server.hub.channel("news").offset, 1);
+    await publish("behind what is sent again");
+    assert.equal(server.hub.channel("news").offset, 2);
+    const connects = server.hub.commands.filter(({ name }) => name === "connect");
+    assert.equal(connects.length, 1, "it came back instead of sending again");
   });
 
   test(`over ${transport}: a full stream is followed by the next without a word`, async () => {
@@ -121,6 +124,19 @@ for (const transport of ["xhr_stream", "xhr_poll", "htmlfile", "jsonp"]) {
     assert.equal(told.length, before + 1);
   });
 }
+
+test("what comes twice is told once", async () => {
+  const { until, connected, offsets } = connect(open(), { transport: "xhr_stream" });
+  await connected();
+  server.hub.publish("news", { data: 1 });
+  const [kept] = server.hub.channel("news").kept;
+  for (const { down } of server.hub.peers.values()) {
+    down?.send({ publication: { ...kept, channel: "news" } });
+  }
+  server.hub.publish("news", { data: 2 });
+  await until(said(2));
+  assert.deepEqual(offsets(), [1, 2]);
+});
 
 test("what is gone is told", async () => {
   server.hub.keeps = 1;

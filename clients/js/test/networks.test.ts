@@ -100,6 +100,29 @@ test("a session moves without a word, while everybody publishes", async () => {
   assert.ok(moves.length <= 2, JSON.stringify(moves));
 });
 
+test("what comes over the new transport while the old one is read counts too", async () => {
+  server.hub.keepsOld = true;
+  server.faults.stallWebSocket = true;
+  const client = connect();
+  const news = client.subscribe("news");
+  const got: number[] = [];
+  await next(news, "subscribed");
+  await carriedBy(client, "sse");
+  news.on("publication", ({ offset }) => got.push(offset));
+  server.releaseWebSockets();
+  while (server.hub.commands.filter(({ name }) => name === "connect").length < 2) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  // The new connection has the session; this goes there, and only there.
+  server.hub.publish("news", { data: 1 });
+  server.hub.publish("news", { data: 2 });
+  await carriedBy(client, "websocket");
+  const last = next(news, "publication");
+  server.hub.publish("news", { data: 3 });
+  await last;
+  assert.deepEqual(got, [1, 2, 3]);
+});
+
 test("a channel without history has no gap by a move", async () => {
   server.hub.keeps = 0;
   const client = connect();
@@ -181,4 +204,16 @@ test("a stream that is full is followed by the next, and nobody is told", async 
   server.hub.publish("news", { data: 1 });
   assert.equal((await back).recovered, true);
   off();
+});
+
+test("a WebSocket that breaks is a lost connection, whatever its close is numbered", async () => {
+  const client = connect({ transports: ["websocket"] });
+  await carriedBy(client, "websocket");
+  while (client.state !== "connected") {
+    await next(client, "state");
+  }
+  const lost = next(client, "state");
+  server.hub.cutAll();
+  const { code, name } = await lost;
+  assert.deepEqual([code, name], [1006, "connection_lost"]);
 });

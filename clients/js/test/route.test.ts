@@ -244,6 +244,8 @@ test("what is known is forgotten in time, and believed no clock that was set bac
   assert.equal(memory.standing(600_000, "websocket"), "unknown");
   assert.equal(memory.standing(86_399_999, "sse"), "works");
   assert.equal(memory.standing(86_400_000, "sse"), "unknown");
+  memory.handleWorked(1, "websocket", 100);
+  assert.equal(memory.standing(2, "websocket"), "works", "what works does not fail any more");
   memory.handleFailed(1_000, "sse");
   assert.equal(memory.standing(1_001, "sse"), "fails");
   assert.equal(memory.standing(700_000, "sse"), "works");

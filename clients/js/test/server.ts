@@ -61,6 +61,7 @@ export class Server {
   #count = 0;
   readonly polls = new Polls(this.hub);
   readonly #http: HttpServer;
+  readonly #stalled: (() => void)[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #webSockets = new WebSocketServer({
     noServer: true,
@@ -106,8 +107,15 @@ export class Server {
     await closed;
   }
 
+  /** Answers the WebSockets that were left waiting, and lets later ones through. */
+  releaseWebSockets(): void {
+    this.faults.stallWebSocket = false;
+    this.#stalled.splice(0).forEach((answer) => answer());
+  }
+
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     if (this.faults.stallWebSocket === true) {
+      this.#stalled.push(() => this.#upgrade(request, socket, head));
       return;
     }
     if (this.faults.refuseWebSocket !== undefined) {

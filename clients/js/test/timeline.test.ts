@@ -164,6 +164,7 @@ test("what failed says so, and is tried again with the same key, or dropped", as
   assert.equal(stage.list, "pending* pending*");
   assert.equal(stage.timeline.entries[0]?.error, undefined);
   assert.deepEqual(stage.sent[2]?.options, stage.sent[0]?.options);
+  assert.equal(stage.sent[0]?.options.key, first.id);
   await stage.refuse(1);
   assert.equal(stage.timeline.drop(second.id), true);
   assert.equal(stage.list, "pending*");
