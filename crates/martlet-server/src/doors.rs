@@ -232,24 +232,44 @@ impl Gate {
     async fn hold_stream(&self, one_way: &'static OneWay, head: Head, mut held: Held) {
         let mut cors = HeaderMap::new();
         self.site.cors.allow(&head.headers, &mut cors);
-        let door = Door::Stream(one_way);
+        let (door, listener) = (Door::Stream(one_way), stream::listener(one_way, &head));
         let asked = self.body(door, &head, &mut held).await;
         let asked = asked.and_then(|body| Ok(stream::read(one_way, &head, &body, &self.worker)?));
-        let asked = match asked {
-            Ok(asked) => asked,
+        let (stream, version) = (Rc::new(held.stream), head.version);
+        drop(head);
+        let served = match asked {
             Err(NoHead::Gone) => return,
-            Err(NoHead::Refused(refusal)) => {
-                cors.extend(door.refusal_headers(&refusal));
-                return self.turn_away(&held.stream, &refusal, cors).await;
+            Err(NoHead::Refused(refusal)) => Err(refusal),
+            Ok(asked) => {
+                let worker = Rc::clone(&self.worker);
+                stream::serve(worker, Rc::clone(&stream), version, asked, cors.clone()).await
             }
         };
-        let stream = Rc::new(held.stream);
-        let (worker, version) = (Rc::clone(&self.worker), head.version);
-        drop(head);
-        let served = stream::serve(worker, Rc::clone(&stream), version, asked, cors.clone()).await;
-        if let Err(refusal) = served {
-            self.turn_away(&stream, &refusal, cors).await;
+        let Err(refusal) = served else { return };
+        match stream::refusal_page(listener, &refusal) {
+            Some((mut headers, page)) => {
+                headers.extend(cors);
+                self.tell_page(&stream, version, headers, &page).await;
+            }
+            None => {
+                cors.extend(door.refusal_headers(&refusal));
+                self.turn_away(&stream, &refusal, cors).await;
+            }
         }
+    }
+
+    /// Writes a page, after which the connection ends.
+    async fn tell_page(&self, stream: &Stream, version: Version, headers: HeaderMap, page: &[u8]) {
+        let mut answer = Vec::new();
+        write_whole(&mut answer, version, StatusCode::OK, headers, page, false);
+        let telling = async {
+            if stream.write_all(&[std::io::IoSlice::new(&answer)]).await.is_ok() {
+                stream.shutdown();
+                stream.closed().await;
+            }
+        };
+        // Who does not take it in goes without.
+        let _ = tokio::time::timeout(LAST_WORDS, telling).await;
     }
 
     /// Reads the body of a request, once it is clear that its page may ask.

@@ -186,6 +186,17 @@ fn refused(door: Door, refusal: &Refusal) -> Response<Body> {
     response
 }
 
+fn refused_stream(one_way: &'static OneWay, head: &Head, refusal: &Refusal) -> Response<Body> {
+    match stream::refusal_page(stream::listener(one_way, head), refusal) {
+        None => refused(Door::Stream(one_way), refusal),
+        Some((headers, page)) => {
+            let mut response = Response::new(Body::from(page));
+            *response.headers_mut() = headers;
+            response
+        }
+    }
+}
+
 /// A stream on a connection that carries other requests too.
 async fn answer_stream(
     site: &Site,
@@ -200,17 +211,16 @@ async fn answer_stream(
         Ok(body) => body,
         Err(refusal) => return unread(head.version, &refusal),
     };
-    let door = Door::Stream(one_way);
     let asked = match stream::read(one_way, head, &body, &worker) {
         Ok(asked) => asked,
-        Err(refusal) => return refused(door, &refusal),
+        Err(refusal) => return refused_stream(one_way, head, &refusal),
     };
     let headers = stream::headers(&asked, &worker);
     let (writer, body) = pipe(PIPE_BYTES);
     let outlet = Rc::new(Outlet::Body(writer));
     let index = match stream::begin(&worker, Rc::clone(&outlet), Carrier::Raw, asked).await {
         Ok(index) => index,
-        Err(refusal) => return refused(door, &refusal),
+        Err(refusal) => return refused_stream(one_way, head, &refusal),
     };
     worker.head_written(index);
     tokio::task::spawn_local(async move {

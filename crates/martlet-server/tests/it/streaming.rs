@@ -122,6 +122,24 @@ async fn parts_carry_bytes_as_what_they_are() {
 }
 
 #[tokio::test]
+async fn a_frame_is_told_why_it_was_refused() {
+    let node = TestNode::configured("[channels.default]\nsubscribe = \"backend\"\n");
+    for (http, name) in [(Http::new(&node), "a.b"), (Http::version(&node, true), "f")] {
+        for (query, code) in [("channel=a", 1202), ("channel=%01", 1200), ("wrong=1", 1200)] {
+            let answer = http.get(&format!("/v1/htmlfile?callback={name}&{query}")).await;
+            assert_eq!(
+                (answer.status, answer.header("content-type")),
+                (200, "text/html; charset=utf-8")
+            );
+            let text = std::str::from_utf8(&answer.body).unwrap();
+            assert!(text.contains(&format!("function m(e){{parent.{name}(e)}}")), "{text}");
+            assert!(text.contains(&format!("<script>m({{\"error\":{{\"code\":{code},")), "{text}");
+        }
+        assert_eq!(http.get("/v1/htmlfile?callback=f(&channel=a").await.refused(), (400, 1016));
+    }
+}
+
+#[tokio::test]
 async fn a_strange_page_may_not_embed_a_stream() {
     let node = TestNode::open(|_| {});
     let http = Http::new(&node);

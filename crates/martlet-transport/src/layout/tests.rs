@@ -1,5 +1,7 @@
 //! The heads of streams, and what each layout makes of the same events.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
@@ -157,4 +159,25 @@ fn a_field_of_a_part_is_one_line() {
     let forged = Event { name: Some("a\r\nX: forged"), ..publication(None, "1") };
     let written = text(|out| Multipart::new(false, 7).event(&forged, false, out));
     assert!(!written.contains("forged"), "{written}");
+}
+
+proptest! {
+    /// It means the same, and holds nothing that could end a script, a line or a text of old.
+    #[test]
+    fn json_in_a_script_is_the_same_json(text in "[<>&/a!\\-\u{2028}\u{2029}\u{2027}é\"\\\\\n]{0,40}") {
+        let json = serde_json::to_string(&text).expect("a text is JSON");
+        let mut safe = Vec::new();
+        write_script_json(json.as_bytes(), &mut safe);
+        let safe = String::from_utf8(safe).expect("it stays text");
+        prop_assert!(!safe.contains(['<', '>', '&', '\u{2028}', '\u{2029}']), "{}", safe);
+        prop_assert_eq!(serde_json::from_str::<String>(&safe).expect("it stays JSON"), text);
+    }
+
+    #[test]
+    fn a_callback_is_a_name_whatever_is_tried(text in ".{0,80}") {
+        if let Ok(callback) = Callback::parse(&text) {
+            let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '.');
+            prop_assert!(callback.as_str().chars().all(name));
+        }
+    }
 }

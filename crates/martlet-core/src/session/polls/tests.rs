@@ -1,5 +1,7 @@
 //! Polls one after the other, over each other, repeated, late and never.
 
+use proptest::prelude::*;
+
 use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(35);
@@ -99,4 +101,121 @@ fn what_is_written_while_nobody_waits_is_kept_for_the_next_poll() {
     polls.handle_written(at(2), "a".into());
     polls.handle_poll(at(3), 0, 2, WAIT);
     assert_eq!(answers(&mut polls), [(2, batch(1, "a"))]);
+}
+
+/// What happens to a client's polls on a bad network.
+#[derive(Debug, Clone, Copy)]
+enum Luck {
+    /// Something is written, if a poll waits for it.
+    Written,
+    /// The client hears the oldest answer that is under way, and polls on.
+    Heard,
+    /// An answer that is under way is lost, and the client asks again.
+    Lost,
+    /// A poll comes twice.
+    Twice,
+    /// Time passes.
+    Late,
+    /// The connection of the poll that waits is gone, and the client asks again.
+    Gone,
+}
+
+fn luck() -> impl Strategy<Value = Luck> {
+    prop_oneof![
+        4 => Just(Luck::Written),
+        4 => Just(Luck::Heard),
+        1 => Just(Luck::Lost),
+        1 => Just(Luck::Twice),
+        1 => Just(Luck::Late),
+        1 => Just(Luck::Gone),
+    ]
+}
+
+/// A client that polls by the rules, and what it has.
+struct Client {
+    polls: Polls<u32>,
+    now: u64,
+    have: u32,
+    tickets: u32,
+    /// Answers under way, oldest first.
+    coming: VecDeque<Polled>,
+    has: Vec<u8>,
+    written: Vec<u8>,
+}
+
+impl Client {
+    fn poll(&mut self) {
+        self.tickets += 1;
+        self.polls.handle_poll(at(self.now), self.have, self.tickets, WAIT);
+    }
+
+    fn hear(&mut self, polled: &Polled) {
+        match polled {
+            Polled::Batch { number, bytes } if *number == self.have + 1 => {
+                self.have = *number;
+                self.has.extend_from_slice(bytes);
+            }
+            // One that it has already, which a repeated poll brought.
+            Polled::Batch { number, .. } => assert!(*number <= self.have),
+            Polled::Nothing { number } => assert!(*number <= self.have + 1),
+            Polled::Unknown => panic!("a client that keeps the rules is never unknown"),
+        }
+    }
+
+    fn meet(&mut self, luck: Luck) {
+        self.now += 1;
+        match luck {
+            Luck::Written if self.polls.waiting() => {
+                let byte = self.written.len() as u8;
+                self.written.push(byte);
+                self.polls.handle_written(at(self.now), Bytes::copy_from_slice(&[byte]));
+            }
+            Luck::Written => {}
+            Luck::Heard => {
+                if let Some(polled) = self.coming.pop_front() {
+                    self.hear(&polled);
+                    self.poll();
+                }
+            }
+            Luck::Lost => {
+                self.coming.pop_front();
+                self.poll();
+            }
+            Luck::Twice => {
+                self.poll();
+                self.poll();
+            }
+            Luck::Late => {
+                self.now += 30;
+                self.polls.handle_timeout(at(self.now));
+            }
+            Luck::Gone => {
+                self.polls.handle_gone(at(self.now), |_| true);
+                self.poll();
+            }
+        }
+        self.coming.extend(answers(&mut self.polls).into_iter().map(|(_, polled)| polled));
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_lost_repeated_or_late_a_client_has_each_byte_once(
+        lucks in proptest::collection::vec(luck(), 0..80)
+    ) {
+        let (coming, has, written) = (VecDeque::new(), Vec::new(), Vec::new());
+        let mut client = Client { polls: begun(), now: 0, have: 0, tickets: 1, coming, has, written };
+        for luck in lucks {
+            client.meet(luck);
+            prop_assert!(client.written.starts_with(&client.has));
+            prop_assert!(client.written.len() <= client.has.len() + 1, "one batch is kept");
+        }
+        // In the end the network is good.
+        for _ in 0..client.coming.len() + 2 {
+            client.meet(Luck::Heard);
+        }
+        client.poll();
+        client.meet(Luck::Heard);
+        prop_assert_eq!(&client.has, &client.written);
+    }
 }
