@@ -32,7 +32,11 @@ export async function pageSeats(page) {
     },
     await bundle("travel.mjs"),
   );
-  return { sit: (options) => sitIn(page, options) };
+  return {
+    sit: (options) => sitIn(page, options),
+    /** The page is told that the network came back, as the browser would tell it. */
+    online: () => page.evaluate(() => globalThis.dispatchEvent(new Event("online"))),
+  };
 }
 
 async function sitIn(page, options) {

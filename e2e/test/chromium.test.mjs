@@ -7,7 +7,9 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
 import { launch } from "../browser.mjs";
+import { Flood } from "../flood.mjs";
 import { journey } from "../journeys.mjs";
+import { badGateway, FaultyProxy } from "../proxies/faulty.mjs";
 import { startHaproxy } from "../proxies/haproxy.mjs";
 import { startNginx } from "../proxies/nginx.mjs";
 import { missing } from "../proxies/process.mjs";
@@ -144,5 +146,46 @@ describe("the server's own HTTP/2", () => {
       const way = { version: "h2", handshake: 200 };
       assert.deepEqual(await travel(own, page, options), wanted(transport, way));
     });
+  }
+});
+
+/** Lets nothing through that these transports need. */
+const shut = (...names) => ({ url }) => {
+  const blocked = names.some((name) => url.startsWith(`/v1/${name}`));
+  return blocked ? badGateway() : undefined;
+};
+
+test("pages move while 200 publications a second come down", { timeout: 90_000 }, async () => {
+  const proxy = await FaultyProxy.start(server.url, { answer: shut("ws", "poll") });
+  const { seats, close } = await visit(proxy.url);
+  const flood = new Flood(server, "pages", 200);
+  const transports = ["websocket", "sse", "poll"];
+  const options = { url: proxy.url, channel: "pages", transports, storage: false };
+  const all = await Promise.all(Array.from({ length: 4 }, () => seats.sit(options)));
+  let accounts;
+  const each = (name, ...args) => Promise.all(all.map((traveller) => traveller[name](...args)));
+  try {
+    await each("carriedBy", "sse");
+    proxy.answer = undefined;
+    await seats.online();
+    await each("carriedBy", "websocket");
+    proxy.answer = shut("ws", "sse");
+    proxy.cut();
+    await each("carriedBy", "poll");
+    proxy.answer = shut("sse");
+    await seats.online();
+    await each("carriedBy", "websocket");
+    await each("hears", flood.count);
+    accounts = await each("close");
+  } finally {
+    await flood.stop();
+    await close();
+    await proxy.close();
+  }
+  for (const { begun, first, twice, disorder, lost, gaps, transports } of accounts) {
+    const account = { missed: first - begun - 1, twice, disorder, lost, gaps, transports };
+    const path = ["sse", "websocket", "poll", "websocket"];
+    const nothing = { missed: 0, twice: 0, disorder: 0, lost: 0, gaps: [] };
+    assert.deepEqual(account, { ...nothing, transports: path });
   }
 });
