@@ -30,6 +30,8 @@ pub enum Mail {
     Replace(SessionKey),
     /// A frame for a session, which came by itself.
     Frame(SessionKey, Bytes, oneshot::Sender<Result<(), Refusal>>),
+    /// The client of a session goes for good.
+    Leave(SessionKey),
     /// A poll of a session.
     Poll(SessionKey, NextPoll, Ticket),
     /// Whoever polled a session is gone.

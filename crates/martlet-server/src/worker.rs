@@ -217,6 +217,7 @@ impl Worker {
                 // Whoever asked may have gone; nothing depends on its hearing the answer.
                 let _ = reply.send(self.take_frame_by_key(state, now, key, &frame));
             }
+            Mail::Leave(key) => self.leave(state, now, key),
             Mail::Poll(key, next, ticket) => self.take_poll(state, now, key, next, ticket),
             Mail::PollGone(key) => self.poll_gone(state, now, key),
             Mail::Control(control, reply) => {

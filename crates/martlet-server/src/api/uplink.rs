@@ -1,5 +1,6 @@
-//! The way up for one-way streams: `POST /v1/send?session=KEY` with a frame as its body. The
-//! answers come down the stream.
+//! The way up for one-way transports: `POST /v1/send?session=KEY` with a frame as its body. The
+//! answers come down. With `leave=true` the client goes for good after it: closing a stream or
+//! polling no more says only that the connection is gone.
 
 use std::sync::Arc;
 
@@ -39,7 +40,15 @@ pub async fn send(
     let query = query.unwrap_or_default();
     let key = query.split('&').find_map(|pair| pair.strip_prefix("session="));
     let key = key.and_then(SessionKey::parse).ok_or(Code::UnknownSession)?;
-    send_frame(&site.mailboxes, key, body).await.map_err(Refused)?;
+    let leaves = query.split('&').any(|pair| pair == "leave=true");
+    // Nothing at all would be a sign of life, which nobody gives who goes.
+    if !leaves || !body.is_empty() {
+        send_frame(&site.mailboxes, key, body).await.map_err(Refused)?;
+    }
+    if leaves {
+        // A session that is no more has been left already.
+        let _ = site.mailboxes.send(LaneId(key.worker()), vec![Mail::Leave(key)]);
+    }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)

@@ -173,6 +173,17 @@ impl Worker {
         Ok(())
     }
 
+    /// The client of a one-way transport goes for good: nobody is left waiting for it. A stream
+    /// ends when its client lets go of it; polls just do not come any more.
+    pub(super) fn leave(&self, state: &mut State, now: Now, key: SessionKey) {
+        let Some(index) = state.sessions.by_key(key) else { return };
+        let Some(entry) = state.sessions.touch(index) else { return };
+        entry.session.leave();
+        if entry.attachment.as_ref().is_some_and(|attachment| attachment.polls.is_some()) {
+            self.detach(state, now, index);
+        }
+    }
+
     /// The response's head was written; a plain stream may begin.
     pub fn head_written(self: &Rc<Self>, index: SessionIndex) {
         self.turn(|state| plain::head_written(state, index));

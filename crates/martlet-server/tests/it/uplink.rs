@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 
 use crate::http::{Ask, Http};
 use crate::node::{TestNode, soon};
+use crate::talk::Talk;
 
 /// A native stream over HTTP/1.1, read as text.
 struct Down {
@@ -71,6 +72,35 @@ async fn frames_go_up_by_requests_and_answers_come_down() {
         assert_eq!(http.ask(Ask::post(&send, frame)).await.status, 204);
         assert_eq!(down.next().await["id"], n);
         assert_eq!(down.next().await["id"], n + 10);
+    }
+}
+
+/// Others see who goes for good go at once, and who merely lost its connection only after a while.
+#[tokio::test]
+async fn who_leaves_is_a_member_no_more() {
+    let node = TestNode::open(|_| {});
+    let http = Http::new(&node);
+    let begin = r#"{"id":1,"connect":{"subscribe":[{"channel":"a"}]}}"#;
+    for polled in [false, true] {
+        let (mut stay, _) = Talk::connected(&node, json!({"subscribe": [{"channel": "a"}]})).await;
+        stay.wait_for("join").await;
+        let mut down = None;
+        let key = if polled {
+            let answer = http.ask(Ask::post("/v1/poll?protocol=martlet.v1.json", begin)).await;
+            let first = answer.body.split(|byte| *byte == b'\n').next().unwrap();
+            let connected: Value = serde_json::from_slice(first).unwrap();
+            connected["connected"]["session"].as_str().unwrap().to_owned()
+        } else {
+            let stream = down.insert(Down::open(&node, post(begin)).await);
+            stream.next().await["connected"]["session"].as_str().unwrap().to_owned()
+        };
+        stay.wait_for("join").await;
+        let publish = r#"{"id":2,"publish":{"channel":"a","data":"bye"}}"#;
+        let leave = format!("/v1/send?session={key}&leave=true");
+        assert_eq!(http.ask(Ask::post(&leave, publish)).await.status, 204);
+        assert_eq!(stay.wait_for("publication").await["data"], "bye");
+        stay.wait_for("leave").await;
+        assert_eq!(http.ask(Ask::post(&leave, "")).await.status, 204, "it has left");
     }
 }
 
