@@ -49,7 +49,7 @@ export class Memory {
   /** What is known of a transport here. */
   standing(now: number, name: TransportName): Standing {
     const { worked = -Infinity, failed = -Infinity } = this.#here().transports[name] ?? {};
-    if (isFresh(now, failed, FAILS_FOR) && failed >= worked) {
+    if (isFresh(now, failed, FAILS_FOR)) {
       return "fails";
     }
     return isFresh(now, worked, WORKS_FOR) ? "works" : "unknown";
@@ -61,7 +61,10 @@ export class Memory {
     return typeof took === "number" && took >= 0 ? took : undefined;
   }
 
-  /** A transport carried the session `took` milliseconds after it was begun. */
+  /**
+   * A transport carried the session `took` milliseconds after it was begun. Earlier failures count
+   * no more.
+   */
   handleWorked(now: number, name: TransportName, took: number): void {
     const before = this.took ?? took;
     this.#change(now, name, { worked: now }, Math.round((before * 3 + took) / 4));
