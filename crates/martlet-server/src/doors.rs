@@ -284,12 +284,19 @@ impl Gate {
         let mut cors = HeaderMap::new();
         self.site.cors.allow(&head.headers, &mut cors);
         let (version, keep_alive) = (head.version, head.keep_alive());
-        let asked = self.body(door, &head, &mut held).await;
-        let asked = asked.and_then(|body| Ok(Polled::read(door, &head, &body, &self.worker)?));
-        drop(head);
-        let answered = match asked {
+        let body = match self.body(door, &head, &mut held).await {
+            Ok(body) => body,
             Err(NoHead::Gone) => return None,
-            Err(NoHead::Refused(refusal)) => Err(refusal),
+            Err(NoHead::Refused(refusal)) => {
+                cors.extend(door.refusal_headers(&refusal));
+                self.turn_away(&held.stream, &refusal, cors).await;
+                return None;
+            }
+        };
+        let asked = Polled::read(door, &head, &body, &self.worker);
+        drop((head, body));
+        let answered = match asked {
+            Err(refusal) => Err(refusal),
             Ok(asked) => {
                 let answer = asked.answer(&self.worker, &self.site.mailboxes);
                 tokio::select! {
@@ -298,14 +305,8 @@ impl Gate {
                 }
             }
         };
-        let (status, mut headers, body) = match answered {
-            Ok(parts) => parts,
-            Err(refusal) => {
-                cors.extend(door.refusal_headers(&refusal));
-                self.turn_away(&held.stream, &refusal, cors).await;
-                return None;
-            }
-        };
+        let (status, mut headers, body) =
+            answered.unwrap_or_else(|refusal| refused_whole(door, &refusal));
         headers.extend(cors);
         let mut answer = Vec::new();
         write_whole(&mut answer, version, status, headers, &body, keep_alive);
@@ -362,6 +363,13 @@ enum Polled {
 
 /// The parts of a whole answer.
 type Whole = (StatusCode, HeaderMap, Vec<u8>);
+
+/// A refusal after which the connection may go on.
+fn refused_whole(door: Door, refusal: &Refusal) -> Whole {
+    let (mut parts, _) = api::refused(refusal).into_parts();
+    parts.headers.extend(door.refusal_headers(refusal));
+    (parts.status, parts.headers, api::refusal_json(refusal))
+}
 
 impl Polled {
     fn read(door: Door, head: &Head, body: &[u8], worker: &Worker) -> Result<Self, Refusal> {

@@ -118,9 +118,9 @@ pub fn write_stream_head(
     let mut headers = stream_headers(layout, cors);
     headers.insert(header::DATE, http1::date());
     let framing = stream_framing(version);
-    if framing == Framing::Raw {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    } else {
+    // Nobody is to ask anything else on a connection that ends with its stream.
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if framing == Framing::Chunked {
         headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     write_head(out, version, StatusCode::OK, &headers);

@@ -65,7 +65,7 @@ codes! {
     NotFound = 1007, Refusal, 404, "not_found", "There is nothing at this address.", "See /v1/openapi.json for what there is.";
     MethodNotAllowed = 1008, Refusal, 405, "method_not_allowed", "This address does not answer that method.", "The Allow header lists the methods it answers.";
     UnknownSession = 1009, Refusal, 404, "unknown_session", "There is no session with this key on this node.", "Connect again; the cursor brings what was missed.";
-    UnsupportedProtocol = 1010, Refusal, 400, "unsupported_protocol", "The server does not speak this protocol.", "Ask for martlet.v1.json or martlet.v1.proto.";
+    UnsupportedProtocol = 1010, Refusal, 400, "unsupported_protocol", "The server does not speak this protocol.", "Ask for martlet.v1.json, or over WebSocket for martlet.v1.proto too.";
     RequestInvalid = 1011, Refusal, 400, "request_invalid", "This is not a request that HTTP allows.", "Correct the client, or the proxy between.";
     HeadTooLarge = 1012, Refusal, 431, "head_too_large", "The request's headers are larger or more than the limit.", "Send fewer and smaller headers; large cookies are the usual cause.";
     AddressTooLong = 1013, Refusal, 414, "address_too_long", "The address of the request is longer than the limit.", "Send the data in a body instead of the query.";

@@ -199,10 +199,10 @@ impl Worker {
         let Some((reader, attachment)) = state.sessions.detach(index) else { return };
         state.lane.remove_reader(reader);
         let Some(entry) = state.sessions.touch(index) else { return };
-        entry.session.handle_detach(now);
-        if !attachment.kind.native() {
+        match attachment.kind.native() {
+            true => entry.session.handle_detach(now),
             // A plain reader comes back by its cursor; it does not know its session.
-            entry.session.leave();
+            false => entry.session.leave(),
         }
     }
 

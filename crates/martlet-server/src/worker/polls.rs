@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use martlet_core::model::{Code, Refusal, SessionKey};
-use martlet_core::session::{Polled, Polls};
+use martlet_core::session::{Polled, Polls, Session};
 use tokio::sync::oneshot;
 
 use super::sessions::{Attachment, Entry};
@@ -42,8 +42,9 @@ const LAST_POLL: Duration = Duration::from_secs(2);
 impl State {
     /// Whether every client that polls has been given everything there is.
     pub(super) fn polls_answered(&self) -> bool {
-        let polled = self.sessions.readers().filter(|(_, attachment)| attachment.polls.is_some());
-        polled.into_iter().all(|(reader, _)| !self.lane.has_more(reader))
+        let mut polled =
+            self.sessions.readers().filter(|(_, attachment)| attachment.polls.is_some());
+        polled.all(|(reader, _)| !self.lane.has_more(reader))
     }
 }
 
@@ -63,11 +64,11 @@ impl Worker {
         ticket: Ticket,
     ) {
         let found = state.sessions.by_key(key).and_then(|index| state.sessions.touch(index));
-        let Some((entry, polls)) = found.and_then(polled_entry) else {
+        let Some((session, polls)) = found.and_then(polled_entry) else {
             return refuse(ticket, Code::UnknownSession.into());
         };
-        entry.handle_heard();
-        if !entry.handle_sign(now) {
+        session.handle_heard();
+        if !session.handle_sign(now) {
             return refuse(ticket, Refusal::until(Code::RateLimited, TOO_OFTEN));
         }
         polls.handle_poll(now.instant, next.have, ticket, next.wait);
@@ -95,17 +96,13 @@ impl Worker {
     fn deliver_polls(&self, state: &mut State, key: SessionKey) {
         let State { sessions, lane, .. } = state;
         let entry = sessions.by_key(key).and_then(|index| sessions.get(index));
-        let Some(entry) = entry.filter(|entry| entry.session.key() == key) else { return };
-        if let (Some(reader), Some(attachment)) = (entry.reader, entry.attachment.as_mut()) {
-            deliver(lane, reader, attachment);
-        }
+        let carried = entry.and_then(|entry| Some((entry.reader?, entry.attachment.as_mut()?)));
+        carried.into_iter().for_each(|(reader, attachment)| deliver(lane, reader, attachment));
     }
 }
 
 /// The parts of an entry that is carried by polls.
-fn polled_entry(
-    entry: &mut Entry,
-) -> Option<(&mut martlet_core::session::Session, &mut Polls<Ticket>)> {
+fn polled_entry(entry: &mut Entry) -> Option<(&mut Session, &mut Polls<Ticket>)> {
     let polls = entry.attachment.as_mut()?.polls.as_mut()?;
     Some((&mut entry.session, polls))
 }
@@ -145,10 +142,9 @@ pub(super) fn gathered(
     } else if !lane.has_more(reader) {
         polls.handle_dry(now.instant);
     }
-    if polls.waiting() {
-        return;
+    if !polls.waiting() {
+        deliver(lane, reader, attachment);
     }
-    deliver(lane, reader, attachment);
 }
 
 /// Time has passed. Says whether the client is gone.

@@ -7,6 +7,7 @@ use martlet_core::session::{Answer, Event, Output, Question, Reply, Request, Ver
 use super::plain;
 use super::tickets::{Tickets, Waiting};
 use super::*;
+use crate::wire::Form;
 
 impl Worker {
     /// Does everything there is to do before anybody is written to.
@@ -166,7 +167,10 @@ impl Worker {
                 plain::begun(state, index);
             }
             Output::End(channel) => {
-                if let Some(reader) = state.sessions.get(index).and_then(|entry| entry.reader) {
+                let Some(entry) = state.sessions.get(index) else { return };
+                // The last answer to a plain poll still says where its reader stands.
+                let keeps = entry.session.ended() && entry.attachment.as_ref().is_some_and(visits);
+                if let Some(reader) = entry.reader.filter(|_| !keeps) {
                     state.lane.end(reader, &channel);
                 }
             }
@@ -306,4 +310,9 @@ impl Worker {
             }
         }
     }
+}
+
+/// Whether it carries a reader that only looks in.
+fn visits(attachment: &Attachment) -> bool {
+    attachment.kind.form == Form::Items
 }

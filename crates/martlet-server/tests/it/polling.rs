@@ -152,6 +152,18 @@ async fn what_is_wrong_with_a_poll_is_said() {
     ] {
         assert_eq!(http.get(path).await.refused(), refused, "{path}");
     }
+    let mut socket = tokio::net::TcpStream::connect(node.address).await.unwrap();
+    for _ in 0..2 {
+        // A client that is told to begin anew may do so on the same connection.
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let head = "GET /v1/poll?session=x&batch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(b"}") {
+            assert!(socket.read_buf(&mut bytes).await.unwrap() > 0);
+        }
+        assert!(bytes.starts_with(b"HTTP/1.1 404 "));
+    }
     let put = http.ask(Ask::new(http::Method::PUT, "/v1/poll?channel=a")).await;
     assert_eq!((put.refused(), put.header("allow")), ((405, 1008), "GET, POST"));
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::follower::Follower;
 use crate::node::TestNode;
+use crate::route::Route;
 use crate::talk::{Talk, worker_of};
 
 fn node(grace: Duration) -> TestNode {
@@ -108,4 +110,17 @@ async fn a_member_shows_its_user_and_info() {
     assert_eq!(join, expected);
     let answer = watcher.ask("presence", json!({"channel": "a"})).await;
     assert!(answer["presence"]["members"].as_array().unwrap().contains(&expected));
+}
+
+/// It comes back as somebody else, so nobody is to wait for it.
+#[tokio::test]
+async fn a_plain_reader_that_goes_is_gone() {
+    let node = node(Duration::from_secs(600));
+    let mut watcher = watcher(&node).await;
+    for route in [Route::PlainOne, Route::PlainLines, Route::Parts] {
+        let follower = Follower::open(&node, route, &["a"]).await;
+        let client = watcher.wait_for("join").await["client"].clone();
+        drop(follower);
+        assert_eq!(watcher.wait_for("leave").await["client"], client, "{route:?}");
+    }
 }

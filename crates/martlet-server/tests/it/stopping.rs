@@ -64,6 +64,31 @@ async fn who_is_behind_gets_the_time_to_catch_up() {
     soon("the end", stopping).await.unwrap();
 }
 
+/// Whoever comes back with what it was told last goes on where it was.
+#[tokio::test]
+async fn a_plain_poll_that_waits_is_told_of_the_stop_and_keeps_its_place() {
+    let node = TestNode::open(|_| {});
+    let published = node.backend().publish("a", 1).await;
+    let cursor = format!("1.{}.a", published.position.epoch);
+    let mut socket = TcpStream::connect(node.address).await.unwrap();
+    let path = format!("/v1/poll?channel=a&cursor={cursor}");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    while crate::http::count(&node, "martlet_sessions").await == 0 {
+        tokio::task::yield_now().await;
+    }
+    let stopping = tokio::spawn(node.stop(PATIENCE));
+    let mut bytes = Vec::new();
+    soon("the end", socket.read_to_end(&mut bytes)).await.unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    assert!(text.contains(&format!("martlet-cursor: {cursor}\r\n")), "{text}");
+    let (_, body) = text.split_once("\r\n\r\n").unwrap();
+    let lines: Vec<_> = body.lines().collect();
+    assert!(lines[0].starts_with("{\"close\":{\"code\":3000,"), "{text}");
+    assert_eq!(lines[1..], [format!("{{\"cursor\":\"{cursor}\"}}")]);
+    assert_eq!(soon("the end", stopping).await.unwrap(), 0);
+}
+
 #[tokio::test]
 async fn followers_of_one_node_are_told_different_waits() {
     let node = TestNode::open(|_| {});

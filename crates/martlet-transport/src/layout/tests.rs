@@ -34,6 +34,7 @@ fn the_head_asks_proxies_not_to_hold_back() {
         "x-accel-buffering: no",
         "x-content-type-options: nosniff",
         "transfer-encoding: chunked",
+        "connection: close",
     ] {
         assert!(head.lines().any(|found| found == line), "{line} in {head}");
     }
@@ -142,6 +143,24 @@ fn the_boundary_ends_each_part() {
     assert_eq!(text(|out| parts.heartbeat(out)), " ");
     assert_eq!(text(|out| parts.end(out)), "--\r\n");
     assert_eq!(text(|out| Multipart::new(true, 7).place("7.e.news", out)), "");
+}
+
+#[test]
+fn the_line_of_the_boundary_ends_each_picture() {
+    let pictures = Multipart::new(true, 7);
+    let boundary = "--martlet-0000000000000007";
+    let mut stream = text(|out| pictures.begin(&Begin::default(), out));
+    stream += &text(|out| pictures.heartbeat(out));
+    stream += &text(|out| pictures.event(&publication(None, "1"), false, out));
+    stream += &text(|out| pictures.end(out));
+    assert_eq!(
+        stream,
+        format!(
+            "{boundary}\r\nMartlet-Beat: 1\r\nContent-Type: application/json\r\n\
+             Martlet-Name: score\r\nContent-Length: 1\r\n\r\n1\r\n{boundary}\r\n\
+             \r\n\r\n{boundary}--\r\n"
+        )
+    );
 }
 
 #[test]
