@@ -2,8 +2,7 @@
 //! cameras (`multipart/x-mixed-replace` in an image of a page) and old tools (`multipart/mixed`).
 //!
 //! The boundary *ends* each part and is written with it, so that a reader has the whole part at
-//! once (as nchan does). A browser shows a picture only when the line of its boundary has ended, so
-//! between pictures that is written too. A part names its own channel's position; a reader of several channels
+//! once (as nchan does). A part names its own channel's position; a reader of several channels
 //! comes back with what it has of each, joined by `~`.
 
 use base64::Engine as _;
@@ -28,9 +27,6 @@ impl Multipart {
     fn write_boundary(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"--");
         out.extend_from_slice(self.boundary.as_bytes());
-        if self.replace {
-            out.extend_from_slice(b"\r\n");
-        }
     }
 
     /// Whether data would end its part by itself. Who follows a channel knows the boundary, and
@@ -43,9 +39,7 @@ impl Multipart {
     fn write_part(&self, fields: &[(&str, &str)], data: &[u8], out: &mut Vec<u8>) {
         let encoded = self.occurs_in(data).then(|| STANDARD.encode(data));
         let body = encoded.as_ref().map_or(data, String::as_bytes);
-        if !self.replace {
-            out.extend_from_slice(b"\r\n");
-        }
+        out.extend_from_slice(b"\r\n");
         for (name, value) in fields {
             write_field(name, value, out);
         }
@@ -97,20 +91,12 @@ impl Layout for Multipart {
         }
     }
 
-    /// Blanks may follow a boundary, and mean nothing; after its line a field comes early.
+    /// Blanks may follow a boundary, and mean nothing.
     fn heartbeat(&self, out: &mut Vec<u8>) {
-        match self.replace {
-            true => out.extend_from_slice(b"Martlet-Beat: 1\r\n"),
-            false => out.push(b' '),
-        }
+        out.push(b' ');
     }
 
-    /// After the line of a boundary the last part is an empty one.
     fn end(&self, out: &mut Vec<u8>) {
-        if self.replace {
-            out.extend_from_slice(b"\r\n\r\n--");
-            out.extend_from_slice(self.boundary.as_bytes());
-        }
         out.extend_from_slice(b"--\r\n");
     }
 

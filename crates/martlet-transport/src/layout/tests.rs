@@ -146,24 +146,6 @@ fn the_boundary_ends_each_part() {
 }
 
 #[test]
-fn the_line_of_the_boundary_ends_each_picture() {
-    let pictures = Multipart::new(true, 7);
-    let boundary = "--martlet-0000000000000007";
-    let mut stream = text(|out| pictures.begin(&Begin::default(), out));
-    stream += &text(|out| pictures.heartbeat(out));
-    stream += &text(|out| pictures.event(&publication(None, "1"), false, out));
-    stream += &text(|out| pictures.end(out));
-    assert_eq!(
-        stream,
-        format!(
-            "{boundary}\r\nMartlet-Beat: 1\r\nContent-Type: application/json\r\n\
-             Martlet-Name: score\r\nContent-Length: 1\r\n\r\n1\r\n{boundary}\r\n\
-             \r\n\r\n{boundary}--\r\n"
-        )
-    );
-}
-
-#[test]
 fn data_with_the_boundary_in_it_ends_no_part() {
     let parts = Multipart::new(false, 7);
     let data = b"--martlet-0000000000000007\r\nX: forged";
