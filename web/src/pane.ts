@@ -181,7 +181,7 @@ export class Pane {
     if (this.#room !== undefined) {
       this.#follow(this.#room);
     }
-    void closeWhenHeard(old);
+    old.close();
   }
 
   #handleTransport({ from, to, why }: TransportChange): void {
@@ -281,13 +281,4 @@ export class Pane {
     const { message, hint = "" } = error as { message: string; hint?: string };
     this.#log.note(`${what}: ${message} ${hint}`.trim(), "bad");
   }
-}
-
-/**
- * Once a ping is answered, the server has heard that the client has left its room, too. It would
- * count a client that is only closed as present for a while, where there is no connection to end.
- */
-async function closeWhenHeard(client: Martlet): Promise<void> {
-  await client.ping().catch(() => undefined);
-  client.close();
 }

@@ -42,7 +42,6 @@ export interface LineOptions {
   readonly now: () => number;
 }
 
-
 /** What the server may answer to `connect`. */
 const FIRST_ANSWERS: readonly Event["name"][] = ["connected", "error", "close"];
 
@@ -65,6 +64,8 @@ export class Line {
   #first: readonly Command[] = [];
   #current: Way | undefined;
   #last: TransportName | undefined;
+  /** Whether the client goes for good. */
+  #leaves = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: LineOptions, events: LineEvents) {
@@ -87,8 +88,9 @@ export class Line {
     queueMicrotask(() => this.#drive());
   }
 
-  /** Ends every transport, or the tries for one. */
-  hangUp(reason: string): void {
+  /** Ends every transport, or the tries for one; `leaves` when the client goes for good. */
+  hangUp(reason: string, leaves: boolean): void {
+    this.#leaves = leaves;
     this.#route.hangUp(reason);
     this.#drive();
   }
@@ -233,7 +235,11 @@ export class Line {
     if (way === this.#current) {
       this.#current = undefined;
     }
-    way?.transport?.close(1000, reason);
+    if (this.#leaves) {
+      way?.transport?.leave();
+    } else {
+      way?.transport?.close(1000, reason);
+    }
   }
 
   #close(way: Way, closed: Closed): void {

@@ -306,7 +306,7 @@ export class Martlet extends Emitter<MartletEvents> {
       case "dial":
         return this.#line.dial(output.commands);
       case "hang_up":
-        return this.#line.hangUp(output.reason);
+        return this.#line.hangUp(output.reason, output.leaves);
       case "send":
         return this.#line.send(output.commands);
       case "fetch_token":

@@ -78,7 +78,8 @@ export class Session {
       return;
     }
     this.#closed = true;
-    this.#stop({ code: 0, name: "closed", message: "The client was closed." }, refusal("closed"));
+    const ending = { code: 0, name: "closed", message: "The client was closed." };
+    this.#stop(ending, refusal("closed"), true);
     this.#places.removeAll();
   }
 
@@ -470,17 +471,17 @@ export class Session {
   }
 
   /** The connection is over, and the client stays away. */
-  #stop({ code, name, message }: Ending, error: MartletError): void {
-    this.#detach(name);
+  #stop({ code, name, message }: Ending, error: MartletError, leaves = false): void {
+    this.#detach(name, leaves);
     this.#phase = "off";
     this.#phaseEnds = Infinity;
     this.#asks.refuseAll(error);
     this.#state({ state: "disconnected", code, name, message });
   }
 
-  #detach(reason: string): void {
+  #detach(reason: string, leaves = false): void {
     if (this.#phase === "dialing" || this.#phase === "live") {
-      this.#outbox.put({ do: "hang_up", code: 1000, reason });
+      this.#outbox.put({ do: "hang_up", code: 1000, reason, leaves });
     }
     this.#outbox.dropCommands();
     this.#refreshId = 0;

@@ -59,6 +59,8 @@ export class Hub {
   readonly peers = new Map<string, Peer>();
   /** Every command that came, by name. */
   readonly commands: { name: string; body: Body }[] = [];
+  /** The clients that said that they go for good. */
+  readonly left: string[] = [];
   /** How many publications a channel keeps. */
   keeps = 100;
   /** Token texts and their users; without any, everybody is anonymous. */
@@ -115,6 +117,13 @@ export class Hub {
         this.detach(peer, down);
       }
     }
+  }
+
+  /** A client goes for good. */
+  leave(peer: Peer): void {
+    peer.channels.forEach((channel) => this.#unsubscribe(peer, channel));
+    this.left.push(peer.client);
+    peer.down?.end();
   }
 
   /** A connection is lost. */

@@ -156,7 +156,8 @@ export class Server {
     } else if (path === "poll") {
       this.polls.take(searchParams, body, lost ? deaf(response) : response);
     } else if (path === "send") {
-      this.#send(searchParams.get("session") ?? "", body, lost ? deaf(response) : response);
+      const answer = lost ? deaf(response) : response;
+      this.#send(searchParams.get("session") ?? "", body, answer, searchParams.has("leave"));
     } else {
       await this.#file(pathname, response);
     }
@@ -210,16 +211,22 @@ export class Server {
     }
   }
 
-  #send(session: string, body: string, response: Answer): void {
+  #send(session: string, body: string, response: Answer, leaves = false): void {
     const peer = this.hub.peers.get(session);
-    this.sends.push(body);
+    if (!leaves) {
+      this.sends.push(body);
+    }
     if (peer?.down === undefined) {
       const error = { code: 1009, name: "unknown_session", message: "There is no such session." };
       response.writeHead(404, { "content-type": "application/json" }).end(JSON.stringify(error));
       return;
     }
     response.writeHead(204).end();
-    this.hub.takeOnce(body, peer.down, peer);
+    if (leaves) {
+      this.hub.leave(peer);
+    } else {
+      this.hub.takeOnce(body, peer.down, peer);
+    }
   }
 
   async #file(pathname: string, response: ServerResponse): Promise<void> {

@@ -16,6 +16,8 @@ import { connected } from "./world.js";
 const LINES = "application/x-ndjson";
 const noPause = () => Promise.resolve();
 
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
 function answer(status: number, body: string | null = null, type = "text/html"): Response {
   return new Response(body, { status, headers: body === null ? {} : { "content-type": type } });
 }
@@ -281,4 +283,34 @@ test("poll: an answer that does not come is asked for again", async (context) =>
   told.transport = new PollTransport(fetch as typeof globalThis.fetch, "http://h", "x", told);
   await told.closed;
   assert.deepEqual(told.frames, ["a", "b"]);
+});
+
+test("who goes for good says so and is heard before it ends, unless nobody knows it yet", async () => {
+  for (const Way of Object.values(WAYS)) {
+    const asked: [method: string, url: string, keepalive: boolean][] = [];
+    let hear!: () => void;
+    const ends: string[] = [];
+    const fetch = (url: unknown, { method = "", keepalive = false, signal }: RequestInit = {}) => {
+      asked.push([method, String(url), keepalive]);
+      signal?.addEventListener("abort", () => ends.push(String(url)));
+      return new Promise<Response>((resolve, reject) => {
+        hear = () => resolve(answer(204));
+        signal?.addEventListener("abort", () => reject(new Error("aborted")));
+      });
+    };
+    const unknown = new Way(fetch as typeof globalThis.fetch, "http://a", "{}", new Told());
+    unknown.leave();
+    await turn();
+    assert.deepEqual([asked.splice(0).length, ends.splice(0).length], [1, 1], "only the first one");
+
+    const known = new Way(fetch as typeof globalThis.fetch, "http://a", "{}", new Told());
+    known.handleConnected(connected(0, { session: "k 1" }));
+    known.leave();
+    assert.deepEqual(asked[1], ["POST", "http://a/v1/send?session=k%201&leave=true", true]);
+    await turn();
+    assert.deepEqual(ends, [], "the server must hear it first");
+    hear();
+    await turn();
+    assert.deepEqual(ends, [asked[0]?.[1]]);
+  }
 });

@@ -49,8 +49,13 @@ export interface State {
 export type Output =
   /** Open a transport that carries these commands first. */
   | { readonly do: "dial"; readonly commands: readonly Command[] }
-  /** Close the transport. */
-  | { readonly do: "hang_up"; readonly code: number; readonly reason: string }
+  /** Close the transport. `leaves` when the client goes for good, and is not to be waited for. */
+  | {
+      readonly do: "hang_up";
+      readonly code: number;
+      readonly reason: string;
+      readonly leaves: boolean;
+    }
   /** Send these commands. */
   | { readonly do: "send"; readonly commands: readonly Command[] }
   /** Ask the application for a token, for a channel or for the connection. */

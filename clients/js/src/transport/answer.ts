@@ -30,6 +30,8 @@ export interface Question {
   readonly body?: string;
   readonly signal: AbortSignal;
   readonly expected: Expected;
+  /** Whether it outlives the page. */
+  readonly keepalive?: boolean;
 }
 
 /**
@@ -37,9 +39,10 @@ export interface Question {
  * server of another origin, and nothing between keeps the answer to a POST.
  */
 export async function ask(fetch: Fetch, question: Question): Promise<Response> {
-  const { url, body, signal, expected } = question;
+  const { url, body, signal, expected, keepalive = false } = question;
   const content = body === undefined ? {} : { body };
-  const response = await fetch(url, { method: "POST", ...content, signal, cache: "no-store" });
+  const how = { signal, keepalive, cache: "no-store" } as const;
+  const response = await fetch(url, { method: "POST", ...content, ...how });
   const type = expected[response.status];
   if (type !== undefined && (type === "" || typeOf(response) === type)) {
     return response;

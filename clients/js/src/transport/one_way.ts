@@ -7,12 +7,15 @@ import type { Closed, Transport, TransportEvents, TransportName } from "../trans
 import type { Connected, Frame } from "../wire.js";
 import { ask, AnswerError, type Expected, type Fetch } from "./answer.js";
 import { byteLength } from "./size.js";
+import { within } from "./time.js";
 import { Uplink } from "./uplink.js";
 
 /** The protocol that all of them speak: their frames are text. */
 export const PROTOCOL = "protocol=martlet.v1.json";
 
 const TAKEN: Expected = { 204: "" };
+/** How long the server may take to hear that the client goes, in milliseconds. */
+const LEAVE_LIMIT = 5_000;
 
 /** A transport of requests. */
 export abstract class OneWay implements Transport {
@@ -37,6 +40,26 @@ export abstract class OneWay implements Transport {
 
   send(frame: Frame): void {
     this.#uplink.send(frame as string);
+  }
+
+  /**
+   * What comes down stays open until the server has heard it: a session whose stream ends first is
+   * one that may come back.
+   */
+  leave(): void {
+    this.#events = undefined;
+    this.#uplink.close();
+    const said = this.#session === "" ? Promise.resolve() : this.#sayLeave();
+    // If it was lost the server waits, as for any connection that is.
+    void said.catch(() => undefined).then(() => this.close());
+  }
+
+  #sayLeave(): Promise<unknown> {
+    const url = `${this.base}/v1/send?${this.key}&leave=true`;
+    return within(new AbortController().signal, LEAVE_LIMIT, (signal) =>
+      // The page may be gone before the answer.
+      ask(this.#fetch, { url, signal, expected: TAKEN, keepalive: true }),
+    );
   }
 
   close(): void {

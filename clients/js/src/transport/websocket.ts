@@ -48,6 +48,10 @@ export class WebSocketTransport implements Transport {
     this.#socket.send(frame as never);
   }
 
+  leave(): void {
+    this.close(1000, "closed");
+  }
+
   close(code: number, reason: string): void {
     this.#events = undefined;
     this.#socket.close(code, reason);
