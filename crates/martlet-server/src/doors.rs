@@ -191,7 +191,11 @@ impl Doors for Gate {
     async fn hold(self: Rc<Self>, head: Head, held: Held) -> Option<Held> {
         match Door::at(head.path())? {
             Door::WebSocket => self.hold_websocket(head, held).await,
-            Door::Stream(one_way) => Box::pin(self.hold_stream(one_way, head, held)).await,
+            Door::Stream(one_way) => {
+                if let Some(begun) = Box::pin(self.begin_stream(one_way, head, held)).await {
+                    begun.follow().await;
+                }
+            }
             door => return Box::pin(self.hold_poll(door, head, held)).await,
         }
         None
@@ -229,23 +233,31 @@ impl Gate {
         }
     }
 
-    async fn hold_stream(&self, one_way: &'static OneWay, head: Head, mut held: Held) {
+    /// Begins a stream, or says why not. What that takes is let go before the stream is held.
+    async fn begin_stream(
+        &self,
+        one_way: &'static OneWay,
+        head: Head,
+        mut held: Held,
+    ) -> Option<stream::Begun> {
         let mut cors = HeaderMap::new();
         self.site.cors.allow(&head.headers, &mut cors);
         let (door, listener) = (Door::Stream(one_way), stream::listener(one_way, &head));
         let asked = self.body(door, &head, &mut held).await;
         let asked = asked.and_then(|body| Ok(stream::read(one_way, &head, &body, &self.worker)?));
         let (stream, version) = (Rc::new(held.stream), head.version);
-        drop(head);
-        let served = match asked {
-            Err(NoHead::Gone) => return,
+        let begun = match asked {
+            Err(NoHead::Gone) => return None,
             Err(NoHead::Refused(refusal)) => Err(refusal),
             Ok(asked) => {
                 let worker = Rc::clone(&self.worker);
                 stream::serve(worker, Rc::clone(&stream), version, asked, cors.clone()).await
             }
         };
-        let Err(refusal) = served else { return };
+        let refusal = match begun {
+            Ok(begun) => return begun,
+            Err(refusal) => refusal,
+        };
         match stream::refusal_page(listener, &refusal) {
             Some((mut headers, page)) => {
                 headers.extend(cors);
@@ -256,6 +268,7 @@ impl Gate {
                 self.turn_away(&stream, &refusal, cors).await;
             }
         }
+        None
     }
 
     /// Writes a page, after which the connection ends.

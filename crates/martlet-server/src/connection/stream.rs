@@ -196,14 +196,30 @@ pub fn headers(asked: &Asked, worker: &Worker) -> HeaderMap {
     stream_headers(worker.layouts().of(asked.form), HeaderMap::new())
 }
 
-/// Serves a stream on its own connection of HTTP/1. `Err` if it is to be refused instead.
+/// A stream on its own connection of HTTP/1, whose head has been written.
+pub struct Begun {
+    worker: Rc<Worker>,
+    stream: Rc<Stream>,
+    index: SessionIndex,
+}
+
+impl Begun {
+    /// Waits until the client has gone.
+    pub async fn follow(self) {
+        self.stream.closed().await;
+        self.worker.detached(self.index);
+    }
+}
+
+/// Begins a stream on its own connection of HTTP/1. `Err` if it is to be refused instead; `None`
+/// if the client has left.
 pub async fn serve(
     worker: Rc<Worker>,
     stream: Rc<Stream>,
     version: Version,
     asked: Asked,
     cors: HeaderMap,
-) -> Result<(), Refusal> {
+) -> Result<Option<Begun>, Refusal> {
     let mut head = Vec::new();
     write_stream_head(worker.layouts().of(asked.form), version, cors, &mut head);
     let carrier = match stream_framing(version) {
@@ -211,14 +227,13 @@ pub async fn serve(
         _ => Carrier::Raw,
     };
     let outlet = Rc::new(Outlet::Stream(Rc::clone(&stream)));
-    let begun = Box::pin(begin(&worker, outlet, carrier, asked)).await?;
-    if stream.write_all(&[IoSlice::new(&head)]).await.is_ok() {
-        drop(head);
-        worker.head_written(begun);
-        stream.closed().await;
+    let index = begin(&worker, outlet, carrier, asked).await?;
+    if stream.write_all(&[IoSlice::new(&head)]).await.is_err() {
+        worker.detached(index);
+        return Ok(None);
     }
-    worker.detached(begun);
-    Ok(())
+    worker.head_written(index);
+    Ok(Some(Begun { worker, stream, index }))
 }
 
 /// Begins a stream, once it is clear that it is not refused. Nothing is written before the caller
