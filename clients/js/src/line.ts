@@ -49,7 +49,10 @@ const FIRST_ANSWERS: readonly Event["name"][] = ["connected", "error", "close"];
 interface Way {
   readonly id: number;
   readonly name: TransportName;
+  readonly hello: Hello;
   transport: Transport | undefined;
+  /** Whether its hello makes a client that the server has not known. */
+  newcomer: boolean;
   held: Event[];
   connected: Connected | undefined;
   began: number;
@@ -157,11 +160,11 @@ export class Line {
 
   #open(id: number, name: TransportName, hello: Hello): void {
     const { now } = this.#options;
-    const nothing = { transport: undefined, held: [], connected: undefined };
-    const way: Way = { id, name, ...nothing, began: now() };
+    const nothing = { transport: undefined, held: [], connected: undefined, newcomer: false };
+    const way: Way = { id, name, hello, ...nothing, began: now() };
     this.#ways.set(id, way);
     try {
-      way.transport = this.#dial(way, hello);
+      way.transport = this.#dial(way);
     } catch (error) {
       // A transport may fail at once, such as a WebSocket that the page's policy forbids.
       const reason = error instanceof Error ? error.message : String(error);
@@ -169,13 +172,13 @@ export class Line {
     }
   }
 
-  #dial(way: Way, hello: Hello): Transport | undefined {
+  #dial(way: Way): Transport | undefined {
     const { dialer } = this.#options;
     const events = this.#listen(way);
     if (way.name === "websocket") {
       return dialer.socket(events);
     }
-    const first = this.#hello(way.name, hello);
+    const first = this.#hello(way, way.hello);
     if (first === undefined) {
       this.#close(way, { code: 0, reason: "The session is not there to move." });
       return undefined;
@@ -193,16 +196,17 @@ export class Line {
     };
   }
 
-  #hello(name: TransportName, hello: Hello): Frame | undefined {
+  #hello(way: Way, hello: Hello): Frame | undefined {
     const asked = hello === "first" ? undefined : this.#events.onhello(hello);
     const commands = hello === "first" ? this.#first : asked === undefined ? [] : [asked];
-    const codec = this.#options.dialer.codec(name);
+    const codec = this.#options.dialer.codec(way.name);
+    way.newcomer = hello === "first" && commands.some(isOfNewcomer);
     return commands.length === 0 ? undefined : codec.join(commands.map(codec.encode));
   }
 
   #speak(id: number, hello: Hello): void {
     const way = this.#ways.get(id);
-    const first = way === undefined ? undefined : this.#hello(way.name, hello);
+    const first = way === undefined ? undefined : this.#hello(way, hello);
     if (way !== undefined && first !== undefined) {
       way.began = this.#options.now();
       way.transport?.send(first);
@@ -235,11 +239,20 @@ export class Line {
     if (way === this.#current) {
       this.#current = undefined;
     }
-    if (this.#leaves) {
-      way?.transport?.leave();
+    if (way !== undefined && this.#leavesBy(way)) {
+      way.transport?.leave(reason);
     } else {
       way?.transport?.close(1000, reason);
     }
+  }
+
+  /**
+   * Who said `connect` in a race and was not first is another client to the server, and a member
+   * of its channels. With a grant it would be this one, which stays.
+   */
+  #leavesBy({ hello, newcomer, connected }: Way): boolean {
+    const stray = newcomer && connected === undefined;
+    return hello !== "probe" && (this.#leaves || stray);
   }
 
   #close(way: Way, closed: Closed): void {
@@ -252,9 +265,6 @@ export class Line {
   // What comes.
 
   #handleFrame(way: Way, frame: Frame): void {
-    if (!this.#ways.has(way.id)) {
-      return;
-    }
     let events: Event[];
     try {
       events = this.#options.dialer.codec(way.name).decode(frame);
@@ -264,10 +274,22 @@ export class Line {
       this.#close(way, { code: 0, reason: `The server sent what is no frame (${detail}).` });
       return;
     }
-    if (way === this.#current) {
+    if (!this.#ways.has(way.id)) {
+      this.#handleLast(way, events);
+    } else if (way === this.#current) {
       this.#deliver(way, events);
     } else {
       this.#hold(way, events);
+    }
+  }
+
+  /** What comes over a way that was dropped is for nobody, but it may name a session to leave. */
+  #handleLast(way: Way, events: Event[]): void {
+    const first = events.find(({ name }) => FIRST_ANSWERS.includes(name));
+    if (first?.name === "connected") {
+      way.transport?.handleConnected(first.body);
+    } else if (first !== undefined) {
+      way.transport?.close(1000, "refused");
     }
   }
 
@@ -314,6 +336,10 @@ export class Line {
     this.#options.meter.measure(now - way.began);
     this.#tell(() => this.#route.handleConnected(now, way.id));
   }
+}
+
+function isOfNewcomer({ name, body }: Command): boolean {
+  return name === "connect" && body.grant === undefined;
 }
 
 function isReplaced(body: unknown): boolean {

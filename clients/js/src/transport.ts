@@ -13,8 +13,11 @@ export interface Transport {
   readonly name: TransportName;
   /** Sends a frame. Frames arrive in the order they were sent. */
   send(frame: Frame): void;
-  /** Says that the client goes for good, and ends it once that is said. Nothing is told afterwards. */
-  leave(): void;
+  /**
+   * Says that the client goes for good, and ends it once that is said. Until the server has named
+   * the session frames are still told, so that it can be; nothing afterwards.
+   */
+  leave(reason: string): void;
   /** Ends it. Nothing is told afterwards. */
   close(code: number, reason: string): void;
   /** The server has named the session and its limits: for requests beside the first one. */

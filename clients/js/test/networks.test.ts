@@ -134,6 +134,53 @@ test("a channel without history has no gap by a move", async () => {
   assert.equal((await publication).data, 1);
 });
 
+/** Waits until the server knows so many clients, or so many have left it. */
+async function counts(count: () => number, wanted: number): Promise<void> {
+  while (count() !== wanted) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test("who was not first in a race is no member too many", async () => {
+  server.faults.stallStreams = true;
+  const client = connect({ transports: ["websocket", "sse"] });
+  const news = client.subscribe("news");
+  const begun = next(news, "subscribed");
+  await carriedBy(client, "websocket");
+  await begun;
+  assert.equal((await client.presence("news")).count, 2, "both have said connect");
+  const told = (["join", "publication", "unsubscribed"] as const).map((name) => next(news, name));
+  let heard = false;
+  void Promise.race(told).then(() => (heard = true));
+  server.releaseStreams();
+  await counts(() => server.hub.left.length, 1);
+  const { members } = await client.presence("news");
+  assert.deepEqual(members.map((member) => member.client), [client.id]);
+  assert.equal(client.transport, "websocket");
+  assert.ok(!heard, "the loser was heard");
+});
+
+test("a race that is called off leaves nobody behind", async () => {
+  for (const end of [(client: Martlet) => client.close(), () => undefined]) {
+    server.faults.stallStreams = true;
+    const before = { peers: server.hub.peers.size, left: server.hub.left.length };
+    // The second ends by itself: nothing connects in time.
+    const client = connect({ transports: ["stream", "sse"], connectTimeout: 400, backoffMin: 5_000 });
+    client.subscribe("news");
+    const off = new Promise<void>((resolve) => {
+      client.on("state", ({ state }) => state === "disconnected" && resolve());
+    });
+    await counts(() => server.hub.peers.size, before.peers + 1);
+    end(client);
+    await off;
+    const begun = server.hub.peers.size - before.peers;
+    server.releaseStreams();
+    await counts(() => server.hub.left.length, before.left + begun);
+    assert.deepEqual([...server.hub.channel("news").readers], []);
+    client.close();
+  }
+});
+
 test("what worked is remembered, and then begun alone", async () => {
   const storage = storageInMemory();
   const first = connect({ storage });

@@ -44,6 +44,8 @@ export interface Faults {
   foreign?: Record<string, Foreign>;
   /** Holds back what streams have to tell, as a proxy does that waits for the end. */
   buffer?: boolean;
+  /** Keeps what streams have to tell until `releaseStreams`. */
+  stallStreams?: boolean;
   /** Takes this many requests of the path, does as they say, and loses the answers. */
   loseAnswers?: Record<string, number>;
 }
@@ -62,6 +64,7 @@ export class Server {
   readonly polls = new Polls(this.hub);
   readonly #http: HttpServer;
   readonly #stalled: (() => void)[] = [];
+  readonly #kept: (() => void)[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #webSockets = new WebSocketServer({
     noServer: true,
@@ -111,6 +114,12 @@ export class Server {
   releaseWebSockets(): void {
     this.faults.stallWebSocket = false;
     this.#stalled.splice(0).forEach((answer) => answer());
+  }
+
+  /** Tells what streams were kept from telling, and lets them. */
+  releaseStreams(): void {
+    this.faults.stallStreams = false;
+    this.#kept.splice(0).forEach((write) => write());
   }
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
@@ -188,7 +197,9 @@ export class Server {
       response.write(hello.replace("NAME", name));
     }
     const write = (text: string) => {
-      if (this.faults.buffer !== true) {
+      if (this.faults.stallStreams === true) {
+        this.#kept.push(() => this.#write(response, text));
+      } else if (this.faults.buffer !== true) {
         this.#write(response, text);
       }
     };

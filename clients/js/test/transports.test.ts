@@ -285,7 +285,8 @@ test("poll: an answer that does not come is asked for again", async (context) =>
   assert.deepEqual(told.frames, ["a", "b"]);
 });
 
-test("who goes for good says so and is heard before it ends, unless nobody knows it yet", async () => {
+test("who goes for good says so, is heard, and then ends", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
   for (const Way of Object.values(WAYS)) {
     const asked: [method: string, url: string, keepalive: boolean][] = [];
     let hear!: () => void;
@@ -298,19 +299,26 @@ test("who goes for good says so and is heard before it ends, unless nobody knows
         signal?.addEventListener("abort", () => reject(new Error("aborted")));
       });
     };
-    const unknown = new Way(fetch as typeof globalThis.fetch, "http://a", "{}", new Told());
-    unknown.leave();
+    const begin = () => new Way(fetch as typeof globalThis.fetch, "http://a", "{}", new Told());
+    const nobody = begin();
+    nobody.leave();
     await turn();
-    assert.deepEqual([asked.splice(0).length, ends.splice(0).length], [1, 1], "only the first one");
+    assert.deepEqual([asked.length, ends.length], [1, 0], "a session may yet begin");
+    context.mock.timers.tick(5_000);
+    await turn();
+    assert.deepEqual([asked.splice(0).length, ends.splice(0).length], [1, 1]);
 
-    const known = new Way(fetch as typeof globalThis.fetch, "http://a", "{}", new Told());
-    known.handleConnected(connected(0, { session: "k 1" }));
-    known.leave();
-    assert.deepEqual(asked[1], ["POST", "http://a/v1/send?session=k%201&leave=true", true]);
-    await turn();
-    assert.deepEqual(ends, [], "the server must hear it first");
-    hear();
-    await turn();
-    assert.deepEqual(ends, [asked[0]?.[1]]);
+    for (const early of [false, true]) {
+      const transport = begin();
+      const name = () => transport.handleConnected(connected(0, { session: "k 1" }));
+      const [first, second] = [name, () => transport.leave()];
+      early ? (second(), first()) : (first(), second());
+      assert.deepEqual(asked[1], ["POST", "http://a/v1/send?session=k%201&leave=true", true]);
+      await turn();
+      assert.deepEqual(ends, [], "the server must hear it first");
+      hear();
+      await turn();
+      assert.deepEqual(ends.splice(0), [asked.splice(0)[0]?.[1]]);
+    }
   }
 });

@@ -14,7 +14,7 @@ import { Uplink } from "./uplink.js";
 export const PROTOCOL = "protocol=martlet.v1.json";
 
 const TAKEN: Expected = { 204: "" };
-/** How long the server may take to hear that the client goes, in milliseconds. */
+/** How long the server may take to name a session that is left, and then to hear it, in milliseconds. */
 const LEAVE_LIMIT = 5_000;
 
 /** A transport of requests. */
@@ -27,6 +27,8 @@ export abstract class OneWay implements Transport {
   readonly #uplink: Uplink;
   #events: TransportEvents | undefined;
   #session = "";
+  #leaves = false;
+  #late: ReturnType<typeof setTimeout> | undefined;
 
   constructor(fetch: Fetch, base: string, events: TransportEvents) {
     this.#fetch = fetch;
@@ -47,22 +49,33 @@ export abstract class OneWay implements Transport {
    * one that may come back.
    */
   leave(): void {
-    this.#events = undefined;
+    this.#leaves = true;
     this.#uplink.close();
-    const said = this.#session === "" ? Promise.resolve() : this.#sayLeave();
-    // If it was lost the server waits, as for any connection that is.
-    void said.catch(() => undefined).then(() => this.close());
+    if (this.#session !== "") {
+      void this.#sayLeave();
+    } else {
+      // The first request may make a session yet.
+      this.#late = setTimeout(() => this.close(), LEAVE_LIMIT);
+    }
   }
 
-  #sayLeave(): Promise<unknown> {
+  async #sayLeave(): Promise<void> {
+    this.#events = undefined;
+    clearTimeout(this.#late);
     const url = `${this.base}/v1/send?${this.key}&leave=true`;
-    return within(new AbortController().signal, LEAVE_LIMIT, (signal) =>
-      // The page may be gone before the answer.
-      ask(this.#fetch, { url, signal, expected: TAKEN, keepalive: true }),
-    );
+    try {
+      await within(new AbortController().signal, LEAVE_LIMIT, (signal) =>
+        // The page may be gone before the answer.
+        ask(this.#fetch, { url, signal, expected: TAKEN, keepalive: true }),
+      );
+    } catch {
+      // If it was lost the server waits, as for any connection that is.
+    }
+    this.close();
   }
 
   close(): void {
+    clearTimeout(this.#late);
     this.#events = undefined;
     this.#uplink.close();
     this.#abort.abort();
@@ -70,7 +83,11 @@ export abstract class OneWay implements Transport {
 
   handleConnected(connected: Connected): void {
     this.#session = connected.session;
-    this.#uplink.open(connected.frame_bytes);
+    if (this.#leaves) {
+      void this.#sayLeave();
+    } else {
+      this.#uplink.open(connected.frame_bytes);
+    }
   }
 
   /** What is told of it; `undefined` when it has ended. */

@@ -48,8 +48,9 @@ export class WebSocketTransport implements Transport {
     this.#socket.send(frame as never);
   }
 
-  leave(): void {
-    this.close(1000, "closed");
+  leave(reason: string): void {
+    // Closing says it, also of a `connect` that is not answered yet.
+    this.close(1000, reason);
   }
 
   close(code: number, reason: string): void {
