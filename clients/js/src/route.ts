@@ -6,7 +6,7 @@
  */
 
 import { Backoff } from "./backoff.js";
-import { COURTESY, DRAIN, hedgeOf, PATIENCE, RELIABLE, STALE, TRY } from "./route/delays.js";
+import { courtesyOf, DRAIN, hedgeOf, MUTE, PATIENCE, RELIABLE, STALE, TRY } from "./route/delays.js";
 import type { Memory } from "./route/memory.js";
 import type { Hello, RouteOutput, Why } from "./route/output.js";
 import { betterThan, planOf } from "./route/plan.js";
@@ -107,14 +107,18 @@ export class Route {
       return;
     }
     // A stream that is about to speak makes a session; moving to it is better than making another.
-    const took = Math.min(Math.max(now - way.since, COURTESY.min), COURTESY.max);
-    way.speakAt = this.#waitsForRivals(way) ? now + took : now;
+    way.speakAt = now + (this.#waitsForRivals(way) ? courtesyOf(now - way.since) : 0);
     this.#speakIfDue(now);
   }
 
   #waitsForRivals(way: Way): boolean {
     const rivals = [...this.#ways.values()].filter((other) => other !== way && other.spoken);
     return this.#racing && rivals.length > 0;
+  }
+
+  #waitsForBetter({ name }: Way): boolean {
+    const better = betterThan(this.#options.names, name);
+    return [...this.#ways.values()].some((other) => better.includes(other.name));
   }
 
   /** `connected` came over a way. */
@@ -124,8 +128,9 @@ export class Route {
       return;
     }
     if (way.hello === "probe") {
-      this.#drop(way, "it works");
-      this.#open(now, way.name, "move");
+      // One move is better than two.
+      way.speakAt = now + (this.#waitsForBetter(way) ? courtesyOf(now - way.since) : 0);
+      this.#speakIfDue(now);
     } else if (this.#racing || this.#ended !== undefined) {
       this.#carry(now, way);
     } else {
@@ -203,10 +208,17 @@ export class Route {
 
   #handleHeirClosed(now: number, way: Way): void {
     this.#options.memory.handleFailed(now, way.name);
-    if (way === this.#next) {
-      this.#next = undefined;
-      this.#moveEnds = Infinity;
+    this.#endMove(now);
+  }
+
+  /** Nothing came of a move: the next one may begin. */
+  #endMove(now: number): void {
+    if (this.#hasHeir) {
+      return;
     }
+    this.#next = undefined;
+    this.#moveEnds = Infinity;
+    this.#speakIfDue(now);
     if (this.#ended !== undefined && !this.#hasHeir) {
       this.#fail(this.#ended);
     }
@@ -237,10 +249,13 @@ export class Route {
   #handleMoveEnds(now: number): void {
     if (this.#next !== undefined) {
       this.#carry(now, this.#next);
-    } else if (this.#ended !== undefined) {
-      this.#heirs.forEach(({ name }) => this.#options.memory.handleFailed(now, name));
-      this.#fail(this.#ended);
+      return;
     }
+    for (const mute of this.#heirs) {
+      this.#options.memory.handleFailed(now, mute.name);
+      this.#drop(mute, "it said nothing");
+    }
+    this.#endMove(now);
   }
 
   // What the route tells.
@@ -252,7 +267,7 @@ export class Route {
 
   /** When `handleTimeout` is due; `Infinity` for never. */
   get deadline(): number {
-    const speaks = [...this.#ways.values()].map(({ speakAt }) => speakAt);
+    const speaks = this.#mayBegin ? [...this.#ways.values()].map(({ speakAt }) => speakAt) : [];
     const tryAt = this.#current === undefined ? Infinity : this.#tryAt;
     return Math.min(this.#hedgeAt, tryAt, this.#moveEnds, ...speaks);
   }
@@ -282,13 +297,33 @@ export class Route {
     this.#outputs.push({ do: "open", way: id, name, hello });
   }
 
+  /** Whether a way may say hello: a live session moves to one at a time. */
+  get #mayBegin(): boolean {
+    return this.#racing || !this.#hasHeir;
+  }
+
   #speakIfDue(now: number): void {
-    for (const way of this.#ways.values()) {
-      if (way.speakAt <= now) {
-        way.speakAt = Infinity;
-        way.spoken = true;
-        this.#outputs.push({ do: "speak", way: way.id, hello: this.#racing ? "first" : "move" });
+    const { names } = this.#options;
+    const due = [...this.#ways.values()].filter(({ speakAt }) => speakAt <= now);
+    due.sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
+    for (const way of due) {
+      if (this.#mayBegin) {
+        this.#begin(now, way);
       }
+    }
+  }
+
+  #begin(now: number, way: Way): void {
+    way.speakAt = Infinity;
+    if (way.hello === "probe") {
+      this.#drop(way, "it works");
+      this.#open(now, way.name, "move");
+    } else {
+      way.spoken = true;
+      this.#outputs.push({ do: "speak", way: way.id, hello: this.#racing ? "first" : "move" });
+    }
+    if (!this.#racing) {
+      this.#moveEnds = now + (this.#ended === undefined ? MUTE : PATIENCE);
     }
   }
 
@@ -367,7 +402,7 @@ export class Route {
   }
 
   #tryBetter(now: number): void {
-    if (!this.moving) {
+    if (!this.#hasHeir) {
       this.#dropStale(now);
       const pending = [...this.#ways.values()].map(({ name }) => name);
       const streams = this.#better.filter((name) => name !== "websocket").slice(0, 1);

@@ -165,7 +165,8 @@ test("a race that is called off leaves nobody behind", async () => {
     server.faults.stallStreams = true;
     const before = { peers: server.hub.peers.size, left: server.hub.left.length };
     // The second ends by itself: nothing connects in time.
-    const client = connect({ transports: ["stream", "sse"], connectTimeout: 400, backoffMin: 5_000 });
+    const limits = { connectTimeout: 400, backoffMin: 5_000 };
+    const client = connect({ transports: ["stream", "sse"], ...limits });
     client.subscribe("news");
     const off = new Promise<void>((resolve) => {
       client.on("state", ({ state }) => state === "disconnected" && resolve());

@@ -158,6 +158,45 @@ test("a stream is moved to only when something was seen to come over it", () => 
   assert.deepEqual(done.slice(carried - 2, carried), ["open sse probe", "open sse move"]);
 });
 
+/** Polls carry the session; there are better transports, which do not work yet. */
+function polling(): Net {
+  const net = new Net({ poll: STREAM }, ["websocket", "sse", "poll"]);
+  net.dial();
+  net.advance(200_000);
+  assert.equal(net.route.transport, "poll");
+  return net;
+}
+
+test("of better ones that come at the same moment one moves after the other, if at all", () => {
+  const times = [20, 60, 100, 150, 200, 350];
+  for (const opens of times) {
+    const pairs = times.flatMap((speaks) => times.map((sse) => ({ speaks, sse })));
+    for (const { speaks, sse } of pairs) {
+      const net = polling();
+      net.behaviours = { websocket: { opens, speaks }, sse: { speaks: sse }, poll: STREAM };
+      net.route.handleWake(net.now);
+      net.log.length = 0;
+      net.advance(6_000);
+      const what = `${opens} ${speaks} ${sse}: ${net.log}`;
+      assert.equal(net.route.transport, "websocket", what);
+      assert.deepEqual(net.open, ["websocket"], what);
+      const steps = net.log.map((line) => line.replace(/^\d+ /, ""));
+      const hellos = steps.filter((step) => /^(speak .*|open sse) move$|^carry/.test(step));
+      hellos.forEach((step, i) => assert.ok(step.startsWith("carry") === (i % 2 === 1), what));
+    }
+  }
+});
+
+test("a better one that says nothing holds up the others only for a while", () => {
+  const net = polling();
+  net.replaces = false;
+  net.behaviours = { websocket: { opens: 20 }, sse: { speaks: 30 }, poll: STREAM };
+  net.route.handleWake(net.now);
+  net.advance(15_000);
+  assert.equal(net.route.transport, "sse", `${net.log}`);
+  assert.equal(net.memory.standing(net.now, "websocket"), "fails");
+});
+
 test("the old transport delivers its last before the new one counts", () => {
   const net = new Net({ websocket: { opens: 500, speaks: 10 }, sse: STREAM });
   net.dial();

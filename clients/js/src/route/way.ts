@@ -11,7 +11,7 @@ export interface Way {
   readonly since: number;
   /** Whether it said hello. */
   spoken: boolean;
-  /** When an open WebSocket is to say hello. */
+  /** When an open WebSocket is to say hello, or a probe that was answered is to be moved to. */
   speakAt: number;
   /** When it carried the session first. */
   carries: number;

@@ -14,7 +14,7 @@ import { Uplink } from "./uplink.js";
 export const PROTOCOL = "protocol=martlet.v1.json";
 
 const TAKEN: Expected = { 204: "" };
-/** How long the server may take to name a session that is left, and then to hear it, in milliseconds. */
+/** How long a session that is left may take to be named, and then to be told, in milliseconds. */
 const LEAVE_LIMIT = 5_000;
 
 /** A transport of requests. */
