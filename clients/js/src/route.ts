@@ -84,7 +84,7 @@ export class Route {
     const plan = planOf({ names, standing, steady: this.#steady, doubted: this.#doubted });
     this.#waiting = [...plan.later];
     plan.now.forEach((name) => this.#open(now, name, "first"));
-    this.#hedgeAt = now + hedgeOf(this.#options.memory.took);
+    this.#hedge(now);
     this.#endRaceIfLost();
   }
 
@@ -236,7 +236,7 @@ export class Route {
   handleTimeout(now: number): void {
     this.#speakIfDue(now);
     if (now >= this.#hedgeAt) {
-      this.#openNext(now);
+      this.#openBeside(now);
     }
     if (now >= this.#moveEnds) {
       this.#handleMoveEnds(now);
@@ -274,12 +274,29 @@ export class Route {
 
   // Racing.
 
+  #hedge(now: number): void {
+    this.#hedgeAt = now + hedgeOf(this.#options.memory.took, this.#waiting.length === 0);
+  }
+
   #openNext(now: number): void {
     const name = this.#waiting.shift();
-    const hedge = hedgeOf(this.#options.memory.took);
-    this.#hedgeAt = this.#waiting.length === 0 ? Infinity : now + hedge;
     if (name !== undefined) {
+      this.#hedge(now);
       this.#open(now, name, "first");
+    }
+  }
+
+  /** Nobody has spoken for a while. */
+  #openBeside(now: number): void {
+    if (this.#waiting.length > 0) {
+      this.#openNext(now);
+      return;
+    }
+    this.#hedgeAt = Infinity;
+    const asking = [...this.#ways.values()].map(({ name }) => name);
+    const again = this.#options.names.find((one) => one !== "websocket" && asking.includes(one));
+    if (again !== undefined) {
+      this.#open(now, again, "first");
     }
   }
 

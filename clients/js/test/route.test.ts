@@ -158,6 +158,24 @@ test("a stream is moved to only when something was seen to come over it", () => 
   assert.deepEqual(done.slice(carried - 2, carried), ["open sse probe", "open sse move"]);
 });
 
+test("a first request that went into a dead connection is made anew beside it, once", () => {
+  const net = new Net({ poll: SILENT }, ["poll"]);
+  net.dial();
+  net.advance(2_999);
+  net.behaviours = { poll: STREAM };
+  net.advance(101);
+  assert.deepEqual(net.log, ["0 open poll first", "3000 open poll first", "3100 carry poll first"]);
+  assert.deepEqual(net.open, ["poll"]);
+  const slow = new Net({ websocket: SILENT, poll: { speaks: 3_500 } }, ["websocket", "poll"]);
+  slow.dial();
+  slow.advance(60_000);
+  assert.equal(slow.carriedAt, 3_500, "what is only slow stays in the race");
+  const dead = new Net({});
+  dead.dial();
+  dead.advance(60_000);
+  assert.deepEqual(dead.open.sort(), ["poll", "sse", "sse", "stream", "websocket"]);
+});
+
 /** Polls carry the session; there are better transports, which do not work yet. */
 function polling(): Net {
   const net = new Net({ poll: STREAM }, ["websocket", "sse", "poll"]);

@@ -3,6 +3,12 @@
 /** How long a way may be alone in the race, unless measured: about two round trips far away. */
 const HEDGE = { first: 300, min: 100, max: 3_000 };
 /**
+ * After how long the first request of a stream or of polls is made anew beside the one that is not
+ * answered, when there is nothing else to begin: it may have gone into a connection that was kept
+ * from before the network was lost, and is dead without anybody's knowing.
+ */
+const AGAIN = 3_000;
+/**
  * How long an open WebSocket lets a stream go first that may be about to speak, and a stream that
  * works a WebSocket that may be about to open: as long as it took itself, within these.
  */
@@ -21,7 +27,10 @@ export const STALE = 10_000;
 export const RELIABLE = 30_000;
 
 /** How long a way may be alone in the race where connecting took so long the last times. */
-export function hedgeOf(took: number | undefined): number {
+export function hedgeOf(took: number | undefined, isLast: boolean): number {
+  if (isLast) {
+    return AGAIN;
+  }
   const twice = took === undefined ? HEDGE.first : 2 * took;
   return Math.min(Math.max(twice, HEDGE.min), HEDGE.max);
 }
