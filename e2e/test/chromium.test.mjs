@@ -65,7 +65,12 @@ async function visit(url) {
   const handshakes = new Set();
   await page.goto(`${url}/health`);
   const seats = await pageSeats(page);
-  network.on("Network.responseReceived", ({ response }) => versions.add(response.protocol));
+  // Not what the browser asks for by itself, such as the page's icon.
+  network.on("Network.responseReceived", ({ response }) => {
+    if (new URL(response.url).pathname.startsWith("/v1/")) {
+      versions.add(response.protocol);
+    }
+  });
   network.on("Network.webSocketHandshakeResponseReceived", ({ response }) =>
     handshakes.add(response.status),
   );
