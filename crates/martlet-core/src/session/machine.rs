@@ -161,6 +161,8 @@ pub struct Session {
     identity: Arc<Identity>,
     grants: Vec<ChannelGrant>,
     following: Vec<Following>,
+    /// Where it was a member when its connection was lost, and still counts as one for a while.
+    lost: Vec<ChannelName>,
     heartbeat: Heartbeat,
     rate: Rate,
     floods: u32,
@@ -180,6 +182,7 @@ impl Session {
             identity: Arc::default(),
             grants: Vec::new(),
             following: Vec::new(),
+            lost: Vec::new(),
             heartbeat: Heartbeat::new(rules.ping, pong),
             rate: Rate::default(),
             floods: 0,
@@ -215,6 +218,8 @@ impl Session {
             self.stage = Stage::Ended;
             return;
         }
+        let members = self.following.iter().filter(|following| following.member);
+        self.lost = members.map(|following| following.channel.clone()).collect();
         self.leave_all(true);
         self.stage = Stage::Detached { until: now.instant.after(self.rules.expiry) };
     }
@@ -238,9 +243,12 @@ impl Session {
         self.tell(id, Event::Refused { channel, refusal });
     }
 
-    /// The client goes for good, and says so.
+    /// The client goes for good, and says so; perhaps only after its connection has ended.
     pub fn leave(&mut self) {
         self.leave_all(false);
+        for channel in std::mem::take(&mut self.lost) {
+            self.exit(channel, false);
+        }
         self.stage = Stage::Ended;
     }
 

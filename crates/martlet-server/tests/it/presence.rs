@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::follower::Follower;
+use crate::http::{Ask, Http, count};
 use crate::node::TestNode;
 use crate::route::Route;
 use crate::talk::{Talk, worker_of};
@@ -123,4 +124,20 @@ async fn a_plain_reader_that_goes_is_gone() {
         drop(follower);
         assert_eq!(watcher.wait_for("leave").await["client"], client, "{route:?}");
     }
+}
+
+/// The end of a stream may be seen before the request by which its client says that it goes.
+#[tokio::test]
+async fn who_says_so_after_its_connection_has_ended_is_gone() {
+    let node = node(Duration::from_secs(600));
+    let mut watcher = watcher(&node).await;
+    let (talk, connected) = member(&node).await;
+    watcher.wait_for("join").await;
+    drop(talk);
+    while count(&node, "martlet_connections").await > 1 {
+        tokio::task::yield_now().await;
+    }
+    let leave = format!("/v1/send?session={}&leave=true", connected["session"].as_str().unwrap());
+    assert_eq!(Http::new(&node).ask(Ask::post(&leave, "")).await.status, 204);
+    assert_eq!(watcher.wait_for("leave").await["client"], connected["client"]);
 }

@@ -168,14 +168,18 @@ impl Session {
     fn let_go(&mut self, following: Following, lost: bool) {
         let Following { channel, on, member, .. } = following;
         if member {
-            let (client, holder) = (self.opening.client, self.opening.holder);
-            let exit = Request::Exit { channel: channel.clone(), client, holder, lost };
-            self.outputs.push_back(Output::Request(0, exit));
+            self.exit(channel.clone(), lost);
         }
         if on {
             self.outputs.push_back(Output::End(channel.clone()));
             self.outputs.push_back(Output::Request(0, Request::Unfollow { channel }));
         }
+    }
+
+    pub(super) fn exit(&mut self, channel: ChannelName, lost: bool) {
+        let (client, holder) = (self.opening.client, self.opening.holder);
+        let exit = Request::Exit { channel, client, holder, lost };
+        self.outputs.push_back(Output::Request(0, exit));
     }
 
     /// Ends what a token permitted that has expired.

@@ -114,3 +114,15 @@ fn a_verdict_on_one_that_has_gone_lets_nobody_in() {
     assert!(bench.words().is_empty());
     assert!(bench.session.ended() && !bench.session.connected());
 }
+
+#[test]
+fn who_goes_for_good_after_its_connection_was_lost_is_a_member_no_more() {
+    let mut bench = member_of_two();
+    bench.session.handle_detach(bench.now);
+    bench.words();
+    bench.session.leave();
+    assert_eq!(bench.words(), ["exit a", "exit b"]);
+    assert!(bench.session.ended());
+    bench.session.leave();
+    assert!(bench.words().is_empty(), "it has left");
+}

@@ -69,6 +69,7 @@ struct Play {
     /// Follows that owners granted and were not given back.
     granted: BTreeMap<ChannelName, i32>,
     members: BTreeSet<ChannelName>,
+    lost: BTreeSet<ChannelName>,
     streams: BTreeSet<ChannelName>,
     /// How many answers each command is owed.
     owed: BTreeMap<u32, i32>,
@@ -93,6 +94,7 @@ impl Play {
             requests: Vec::new(),
             granted: BTreeMap::new(),
             members: BTreeSet::new(),
+            lost: BTreeSet::new(),
             streams: BTreeSet::new(),
             owed: BTreeMap::new(),
             ids: 0,
@@ -261,7 +263,14 @@ impl Play {
                 assert!(*granted >= 0, "given back what was not granted");
             }
             Request::Enter { channel, .. } => assert!(self.members.insert(channel)),
-            Request::Exit { channel, .. } => assert!(self.members.remove(&channel)),
+            Request::Exit { channel, lost: true, .. } => {
+                assert!(self.members.remove(&channel));
+                self.lost.insert(channel);
+            }
+            // Who is lost may still say that it goes for good.
+            Request::Exit { channel, .. } => {
+                assert!(self.members.remove(&channel) || self.lost.remove(&channel));
+            }
             other => panic!("{other:?} wants a reply"),
         }
     }
