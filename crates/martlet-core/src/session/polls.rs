@@ -101,6 +101,11 @@ impl<T> Polls<T> {
         }
     }
 
+    /// The client goes for good: the poll that waits gets its answer, with nothing in it.
+    pub fn handle_leave(&mut self, now: Instant) {
+        self.answer_if(now, |_| true);
+    }
+
     /// The reader was written these bytes: the poll that waits is answered.
     pub fn handle_written(&mut self, now: Instant, bytes: Bytes) {
         self.last = self.last.wrapping_add(1);

@@ -179,7 +179,7 @@ impl Worker {
         let Some(index) = state.sessions.by_key(key) else { return };
         let Some(entry) = state.sessions.touch(index) else { return };
         entry.session.leave();
-        if entry.attachment.as_ref().is_some_and(|attachment| attachment.polls.is_some()) {
+        if polls::end(&mut state.lane, now, entry) {
             self.detach(state, now, index);
         }
     }

@@ -161,3 +161,14 @@ pub(super) fn handle_timeout(lane: &mut Lane, now: Now, entry: &mut Entry) -> bo
     }
     silent
 }
+
+/// The client goes for good. Says whether it is one that polls.
+pub(super) fn end(lane: &mut Lane, now: Now, entry: &mut Entry) -> bool {
+    let (Some(reader), Some(attachment)) = (entry.reader, entry.attachment.as_mut()) else {
+        return false;
+    };
+    let Some(polls) = attachment.polls.as_mut() else { return false };
+    polls.handle_leave(now.instant);
+    deliver(lane, reader, attachment);
+    true
+}

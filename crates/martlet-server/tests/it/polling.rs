@@ -279,6 +279,30 @@ async fn who_is_disconnected_between_two_polls_is_told_by_the_next() {
 }
 
 #[tokio::test]
+async fn the_poll_of_who_leaves_is_answered() {
+    let node = TestNode::open(|_| {});
+    let answered = async {
+        // A poll that arrives after the end finds nobody. One that was there gets its answer.
+        while poll_of_who_leaves(&node).await != 204 {}
+    };
+    soon("an answer to a poll that waited", answered).await;
+    assert_eq!(count(&node, "martlet_sessions").await, 0);
+}
+
+async fn poll_of_who_leaves(node: &TestNode) -> u16 {
+    let (session, _) = Session::begin(node, json!({})).await;
+    let (http, path) = (session.http.clone(), session.path(25));
+    let waiting = tokio::spawn(async move { http.get(&path).await });
+    let other = Http::new(node);
+    assert_eq!(other.get("/health").await.status, 200);
+    let leave = format!("/v1/send?session={}&leave=true", session.key);
+    assert_eq!(other.ask(Ask::post(&leave, "")).await.status, 204);
+    let status = soon("the answer", waiting).await.unwrap().status;
+    assert!(status == 204 || status == 404, "{status}");
+    status
+}
+
+#[tokio::test]
 async fn who_does_not_poll_any_more_is_gone() {
     let node = TestNode::open(|options| {
         options.heartbeat.ping = Duration::from_secs(1);

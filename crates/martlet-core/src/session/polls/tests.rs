@@ -103,6 +103,15 @@ fn what_is_written_while_nobody_waits_is_kept_for_the_next_poll() {
     assert_eq!(answers(&mut polls), [(2, batch(1, "a"))]);
 }
 
+#[test]
+fn the_poll_of_who_goes_is_answered() {
+    let mut polls = begun();
+    polls.handle_leave(at(1));
+    assert_eq!(answers(&mut polls), [(1, Polled::Nothing { number: 0 })]);
+    polls.handle_leave(at(2));
+    assert!(answers(&mut polls).is_empty());
+}
+
 /// What happens to a client's polls on a bad network.
 #[derive(Debug, Clone, Copy)]
 enum Luck {
