@@ -9,14 +9,15 @@ use bytes::Bytes;
 use crate::body::BodyWriter;
 use crate::stream::Stream;
 
-/// What a worker writes to, by calls that never wait.
+/// What a worker writes to, by calls that never wait. Clones are the same outlet.
+#[derive(Clone)]
 pub enum Outlet {
     /// A socket of our own: WebSocket, or a held-open answer of HTTP/1.1.
     Stream(Rc<Stream>),
     /// A response body that hyper carries.
-    Body(BodyWriter),
+    Body(Rc<BodyWriter>),
     /// The next answer to a poll. It takes whatever it is given; who gives sees to the limit.
-    Batch(Batch),
+    Batch(Rc<Batch>),
 }
 
 /// Bytes gathered for one answer. Owns no memory while there are none.
@@ -39,6 +40,16 @@ impl Batch {
 }
 
 impl Outlet {
+    /// Whether both are the same outlet.
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Stream(one), Self::Stream(other)) => Rc::ptr_eq(one, other),
+            (Self::Body(one), Self::Body(other)) => Rc::ptr_eq(one, other),
+            (Self::Batch(one), Self::Batch(other)) => Rc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
     /// Writes what can be taken at once. `WouldBlock` means that nothing can; then wait for
     /// [`Outlet::writable`].
     pub fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {

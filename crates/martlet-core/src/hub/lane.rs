@@ -157,20 +157,43 @@ struct Place {
     ahead: bool,
 }
 
+/// Small, because there are many, and because a sweep passes over all of them.
 #[derive(Debug)]
 struct Reader {
     wire: Wire,
     marked: bool,
     blocked: bool,
-    /// The rest of a frame that a write stopped in.
-    rest: Bytes,
-    /// Frames for this reader alone.
-    owed: VecDeque<Bytes>,
-    owed_bytes: usize,
-    places: Vec<Place>,
+    /// What is for this reader alone. Most of the time there is nothing.
+    owed: Option<Box<Owed>>,
+    places: SmallVec<[Place; 1]>,
     /// Slots of `places` with something to write.
     pending: SmallVec<[u16; 4]>,
     sent_at: Instant,
+}
+
+/// What is to be written to one reader only, before anything else.
+#[derive(Debug, Default)]
+struct Owed {
+    /// The rest of a frame that a write stopped in.
+    rest: Bytes,
+    frames: VecDeque<Bytes>,
+    /// How long the frames are.
+    bytes: usize,
+}
+
+impl Owed {
+    fn is_empty(&self) -> bool {
+        self.rest.is_empty() && self.frames.is_empty()
+    }
+}
+
+impl Reader {
+    /// Keeps the rest of a frame for the next visit.
+    fn keep_rest(&mut self, rest: Bytes) {
+        if !rest.is_empty() {
+            self.owed.get_or_insert_default().rest = rest;
+        }
+    }
 }
 
 /// A worker's logs and its readers' places.
@@ -215,10 +238,8 @@ impl Lane {
             wire,
             marked: false,
             blocked: false,
-            rest: Bytes::new(),
-            owed: VecDeque::new(),
-            owed_bytes: 0,
-            places: Vec::new(),
+            owed: None,
+            places: SmallVec::new(),
             pending: SmallVec::new(),
             sent_at: now,
         }) as u32)
@@ -272,10 +293,11 @@ impl Lane {
         if frame.is_empty() {
             return Ok(());
         }
-        let before = reader.owed_bytes;
-        reader.owed_bytes += frame.len();
-        let overfull = before > 0 && reader.owed_bytes > self.limits.owed_bytes;
-        reader.owed.push_back(frame);
+        let owed = reader.owed.get_or_insert_default();
+        let before = owed.bytes;
+        owed.bytes += frame.len();
+        let overfull = before > 0 && owed.bytes > self.limits.owed_bytes;
+        owed.frames.push_back(frame);
         self.mark(key.0);
         if overfull { Err(Overfull) } else { Ok(()) }
     }
@@ -360,9 +382,7 @@ impl Lane {
 
     /// Whether the reader is still owed bytes of its own.
     pub fn owes(&self, key: ReaderKey) -> bool {
-        self.readers
-            .get(key.0 as usize)
-            .is_some_and(|reader| !reader.rest.is_empty() || !reader.owed.is_empty())
+        self.readers.get(key.0 as usize).is_some_and(|reader| reader.owed.is_some())
     }
 
     /// Whether there is, or may soon be, something to write to the reader.
@@ -377,7 +397,8 @@ impl Lane {
 
     /// How many bytes of its own the reader is owed.
     pub fn owed_bytes(&self, key: ReaderKey) -> usize {
-        self.readers.get(key.0 as usize).map_or(0, |r| r.owed_bytes + r.rest.len())
+        let owed = self.readers.get(key.0 as usize).and_then(|reader| reader.owed.as_ref());
+        owed.map_or(0, |owed| owed.bytes + owed.rest.len())
     }
 
     /// How many readers there are.
@@ -392,7 +413,7 @@ impl Lane {
 
     /// The position of the last publication written to the reader, in each of its channels.
     pub fn cursor(&self, key: ReaderKey) -> Cursor {
-        let places = self.readers.get(key.0 as usize).map_or(&[][..], |reader| &reader.places);
+        let places = self.readers.get(key.0 as usize).map_or(&[][..], |reader| &reader.places[..]);
         let taken = places.iter().filter(|place| place.state != State::Free);
         Cursor::new(taken.map(|place| self.position(place, place.offset)).collect())
     }

@@ -153,7 +153,7 @@ fn connection(
     };
     let (now, patience) = (worker.now().instant, worker.poll_patience());
     NewConnection {
-        outlet: Rc::new(Outlet::Batch(Batch::default())),
+        outlet: Outlet::Batch(Rc::new(Batch::default())),
         kind: WireKind { grammar, form, carrier: Carrier::Raw, cursor: false },
         opening,
         begin: None,

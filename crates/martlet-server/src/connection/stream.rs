@@ -226,7 +226,7 @@ pub async fn serve(
         Framing::Chunked => Carrier::Chunked,
         _ => Carrier::Raw,
     };
-    let outlet = Rc::new(Outlet::Stream(Rc::clone(&stream)));
+    let outlet = Outlet::Stream(Rc::clone(&stream));
     let index = begin(&worker, outlet, carrier, asked).await?;
     if stream.write_all(&[IoSlice::new(&head)]).await.is_err() {
         worker.detached(index);
@@ -240,7 +240,7 @@ pub async fn serve(
 /// has written the head of the response and said so.
 pub async fn begin(
     worker: &Rc<Worker>,
-    outlet: Rc<Outlet>,
+    outlet: Outlet,
     carrier: Carrier,
     asked: Asked,
 ) -> Result<SessionIndex, Refusal> {

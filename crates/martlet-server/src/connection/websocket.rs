@@ -28,7 +28,7 @@ const MUCH_BYTES: usize = 4 * 1024;
 /// Serves a connection whose handshake has been answered. `ahead` is what came after it.
 pub async fn serve(worker: Rc<Worker>, stream: Stream, accepted: &Accepted, mut ahead: Vec<u8>) {
     let stream = Rc::new(stream);
-    let outlet = Rc::new(Outlet::Stream(Rc::clone(&stream)));
+    let outlet = Outlet::Stream(Rc::clone(&stream));
     let index = worker.open(NewConnection::new(outlet, kind(accepted)));
     let limit = u32::try_from(worker.rules().limits.frame_bytes).unwrap_or(u32::MAX);
     let mut decoder = Decoder::new(limit, accepted.deflate());
@@ -59,9 +59,9 @@ const PIPE_BYTES: usize = 64 * 1024;
 pub async fn serve_http2(worker: Rc<Worker>, upgraded: Upgraded, accepted: &Accepted) {
     let (mut reading, writing) = tokio::io::split(TokioIo::new(upgraded));
     let (writer, body) = pipe(PIPE_BYTES);
-    let outlet = Rc::new(Outlet::Body(writer));
+    let outlet = Outlet::Body(Rc::new(writer));
     tokio::task::spawn_local(carry(body, writing));
-    let index = worker.open(NewConnection::new(Rc::clone(&outlet), kind(accepted)));
+    let index = worker.open(NewConnection::new(outlet.clone(), kind(accepted)));
     let limit = u32::try_from(worker.rules().limits.frame_bytes).unwrap_or(u32::MAX);
     let mut decoder = Decoder::new(limit, accepted.deflate());
     while !decoder.ended() {

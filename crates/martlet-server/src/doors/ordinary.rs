@@ -217,8 +217,8 @@ async fn answer_stream(
     };
     let headers = stream::headers(&asked, &worker);
     let (writer, body) = pipe(PIPE_BYTES);
-    let outlet = Rc::new(Outlet::Body(writer));
-    let index = match stream::begin(&worker, Rc::clone(&outlet), Carrier::Raw, asked).await {
+    let outlet = Outlet::Body(Rc::new(writer));
+    let index = match stream::begin(&worker, outlet.clone(), Carrier::Raw, asked).await {
         Ok(index) => index,
         Err(refusal) => return refused_stream(one_way, head, &refusal),
     };

@@ -41,7 +41,7 @@ pub enum Uplink<'a> {
 /// A connection that begins.
 pub struct NewConnection {
     /// Where bytes go.
-    pub outlet: Rc<Outlet>,
+    pub outlet: Outlet,
     /// How events are written there.
     pub kind: WireKind,
     /// What is waited for before anything is written.
@@ -56,7 +56,7 @@ pub struct NewConnection {
 
 impl NewConnection {
     /// One that begins at once, and goes on for as long as it likes.
-    pub fn new(outlet: Rc<Outlet>, kind: WireKind) -> Self {
+    pub fn new(outlet: Outlet, kind: WireKind) -> Self {
         Self { outlet, kind, opening: None, begin: None, limit: None, polls: None }
     }
 }
@@ -79,8 +79,8 @@ impl Worker {
             }
             let session = self.new_session(now, kind);
             state.counters.opened += 1;
-            let attachment = Attachment { outlet, kind, opening, left: limit, polls };
-            let index = state.sessions.insert(session, reader, attachment);
+            let attachment = Attachment { kind, opening, left: limit, polls };
+            let index = state.sessions.insert(session, reader, attachment, outlet);
             if self.stopping.get()
                 && let Some(entry) = state.sessions.touch(index)
             {
@@ -137,7 +137,7 @@ impl Worker {
                     if for_good {
                         entry.session.leave();
                     }
-                    entry.closing = true;
+                    state.sessions.finish(index);
                     self.owe(state, index, echo);
                 }
             }

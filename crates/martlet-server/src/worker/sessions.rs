@@ -1,6 +1,5 @@
 //! The sessions of one worker: by index, by key and by user, and the connection that carries each.
 
-use std::rc::Rc;
 use std::time::Duration;
 
 use hashbrown::HashMap;
@@ -24,8 +23,6 @@ pub struct SessionIndex(u32, u32);
 
 /// The connection that carries a session.
 pub struct Attachment {
-    /// Where bytes go.
-    pub outlet: Rc<Outlet>,
     /// How events are written there.
     pub kind: WireKind,
     /// What a plain stream still waits for before it begins.
@@ -78,6 +75,16 @@ impl PlainOpening {
     }
 }
 
+/// What the sweep has to know of a reader, and nothing else: it passes over thousands at a time,
+/// and each further place that it had to look at would cost more than what it does there.
+pub(super) struct Carried {
+    pub index: SessionIndex,
+    /// Where bytes go.
+    pub outlet: Outlet,
+    /// Whether the entry has to be looked at after each write.
+    pub watched: bool,
+}
+
 pub(super) struct Entry {
     pub session: Session,
     pub reader: Option<ReaderKey>,
@@ -99,7 +106,7 @@ pub(super) struct Sessions {
     by_key: HashMap<SessionKey, SessionIndex, foldhash::fast::RandomState>,
     by_client: HashMap<ClientId, SmallVec<[SessionIndex; 2]>, foldhash::fast::RandomState>,
     by_user: HashMap<UserId, Vec<SessionIndex>, foldhash::fast::RandomState>,
-    by_reader: Vec<Option<SessionIndex>>,
+    by_reader: Vec<Option<Carried>>,
     dirty: Vec<SessionIndex>,
     wheel: Wheel<SessionIndex>,
     nearer: bool,
@@ -132,9 +139,11 @@ impl Sessions {
         session: Session,
         reader: ReaderKey,
         attachment: Attachment,
+        outlet: Outlet,
     ) -> SessionIndex {
         self.generations = self.generations.wrapping_add(1);
         let key = session.key();
+        let watched = attachment.left.is_some() || matches!(outlet, Outlet::Batch(_));
         let place = self.entries.insert(Entry {
             session,
             reader: Some(reader),
@@ -151,9 +160,9 @@ impl Sessions {
         self.attached += 1;
         let slot = reader.0 as usize;
         if self.by_reader.len() <= slot {
-            self.by_reader.resize(slot + 1, None);
+            self.by_reader.resize_with(slot + 1, || None);
         }
-        self.by_reader[slot] = Some(index);
+        self.by_reader[slot] = Some(Carried { index, outlet, watched });
         self.touch(index);
         index
     }
@@ -188,8 +197,21 @@ impl Sessions {
         self.by_key.get(&key).copied()
     }
 
+    pub fn carried(&self, reader: ReaderKey) -> Option<&Carried> {
+        self.by_reader.get(reader.0 as usize)?.as_ref()
+    }
+
     pub fn by_reader(&self, reader: ReaderKey) -> Option<SessionIndex> {
-        self.by_reader.get(reader.0 as usize).copied().flatten()
+        self.carried(reader).map(|carried| carried.index)
+    }
+
+    /// The connection ends once everything before this is written.
+    pub fn finish(&mut self, index: SessionIndex) {
+        let Some(entry) = self.get(index) else { return };
+        entry.closing = true;
+        let reader = entry.reader.map(|reader| reader.0 as usize);
+        let carried = reader.and_then(|slot| self.by_reader.get_mut(slot)?.as_mut());
+        carried.into_iter().for_each(|carried| carried.watched = true);
     }
 
     pub fn of(&self, whom: &Whom) -> Vec<SessionIndex> {

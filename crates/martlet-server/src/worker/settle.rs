@@ -293,8 +293,8 @@ impl Worker {
     /// Ends a connection, once everything before this is written.
     fn end_connection(self: &Rc<Self>, state: &mut State, index: SessionIndex, close: &Close) {
         state.counters.closed += 1;
+        state.sessions.finish(index);
         let Some(entry) = state.sessions.get(index) else { return };
-        entry.closing = true;
         let code = entry.close_code.unwrap_or(close.code.number());
         if let (Some(reader), Some(attachment)) = (entry.reader, entry.attachment.as_mut()) {
             let between = attachment.between_polls();

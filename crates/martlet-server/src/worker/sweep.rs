@@ -9,6 +9,7 @@ use martlet_core::hub::Visit;
 use martlet_core::model::{Close, Code};
 use martlet_transport::outlet::Outlet;
 
+use super::sessions::Carried;
 use super::*;
 
 /// How many readers are visited before others get a turn.
@@ -20,8 +21,8 @@ const LINGER: Duration = Duration::from_secs(2);
 /// What is to be done after a reader was visited.
 enum After {
     Nothing,
-    WaitForRoom(ReaderKey, Rc<Outlet>),
-    Finish(Rc<Outlet>),
+    WaitForRoom(ReaderKey, Outlet),
+    Finish(Outlet),
     Lost(SessionIndex),
 }
 
@@ -74,7 +75,7 @@ impl Worker {
     }
 
     /// Waits until a connection takes bytes again; one that takes none for too long is cut.
-    async fn wait_for_room(self: Rc<Self>, reader: ReaderKey, outlet: Rc<Outlet>) {
+    async fn wait_for_room(self: Rc<Self>, reader: ReaderKey, outlet: Outlet) {
         let timeout = self.common.rules.limits.write_timeout;
         self.full.set(self.full.get() + 1);
         let writable = tokio::time::timeout(timeout, outlet.writable()).await;
@@ -100,22 +101,18 @@ impl Worker {
     }
 
     /// Whether the reader is still the one that this outlet was for.
-    fn carries(&self, reader: ReaderKey, outlet: &Rc<Outlet>) -> bool {
-        let mut state = self.state.borrow_mut();
-        let index = state.sessions.by_reader(reader);
-        let entry = index.and_then(|index| state.sessions.get(index));
-        let attachment = entry.and_then(|entry| entry.attachment.as_ref());
-        attachment.is_some_and(|attachment| Rc::ptr_eq(&attachment.outlet, outlet))
+    fn carries(&self, reader: ReaderKey, outlet: &Outlet) -> bool {
+        let state = self.state.borrow();
+        state.sessions.carried(reader).is_some_and(|carried| carried.outlet.is(outlet))
     }
 }
 
 /// Visits one reader.
 fn visit(state: &mut State, now: Now, reader: ReaderKey) -> After {
     let State { sessions, lane, encoders, counters, .. } = state;
-    let Some(index) = sessions.by_reader(reader) else { return After::Nothing };
-    let Some(entry) = sessions.get(index) else { return After::Nothing };
-    let Some(attachment) = entry.attachment.as_mut() else { return After::Nothing };
-    let outlet = Rc::clone(&attachment.outlet);
+    let Some(Carried { index, outlet, watched }) = sessions.carried(reader) else {
+        return After::Nothing;
+    };
     let mut written = 0;
     let visit = lane.visit(now.instant, reader, encoders, |slices| {
         counters.writes += 1;
@@ -127,7 +124,29 @@ fn visit(state: &mut State, now: Now, reader: ReaderKey) -> After {
         counters.bytes_out += written as u64;
         taken
     });
-    if let Outlet::Batch(batch) = &*outlet {
+    match visit {
+        Ok(Visit::Written | Visit::Nothing) if !watched => After::Nothing,
+        visit => {
+            let (index, outlet) = (*index, outlet.clone());
+            after_write(state, now, reader, index, outlet, visit, written)
+        }
+    }
+}
+
+/// What comes of a write to a reader that has to be looked at.
+fn after_write(
+    state: &mut State,
+    now: Now,
+    reader: ReaderKey,
+    index: SessionIndex,
+    outlet: Outlet,
+    visit: io::Result<Visit>,
+    written: usize,
+) -> After {
+    let State { sessions, lane, .. } = state;
+    let Some(entry) = sessions.get(index) else { return After::Nothing };
+    let Some(attachment) = entry.attachment.as_mut() else { return After::Nothing };
+    if let Outlet::Batch(batch) = &outlet {
         polls::gathered(lane, now, reader, attachment, batch.take());
         let over = entry.closing && !lane.owes(reader);
         return if over { After::Lost(index) } else { After::Nothing };

@@ -42,7 +42,7 @@ async fn a_stream_is_written_to_and_ended() {
 #[tokio::test]
 async fn a_body_is_written_to_and_ended() {
     let (writer, body) = body::pipe(100);
-    let outlet = Outlet::Body(writer);
+    let outlet = Outlet::Body(Rc::new(writer));
     write_and_end(&outlet).await;
     let seen = body.collect().await.expect("ended properly").to_bytes();
     assert_eq!(seen, "one two");

@@ -18,9 +18,6 @@ impl Lane {
         if let Some(slot) = places.iter().position(|place| place.state == State::Free) {
             return slot as u16;
         }
-        if places.is_empty() {
-            places.reserve_exact(1);
-        }
         places.push(Place {
             stream: 0,
             index: 0,

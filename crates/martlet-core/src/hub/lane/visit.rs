@@ -1,6 +1,8 @@
 //! One visit to one reader: gather what it is owed, write it at once, and move its places by
 //! what was taken.
 
+use bytes::Buf as _;
+
 use super::places::set_index;
 use super::*;
 
@@ -30,6 +32,25 @@ impl Step {
     }
 }
 
+impl Reader {
+    /// So much of the rest of a frame was taken.
+    fn take_rest(&mut self, taken: usize) {
+        let Some(owed) = &mut self.owed else { return };
+        owed.rest.advance(taken.min(owed.rest.len()));
+        self.owed.take_if(|owed| owed.is_empty());
+    }
+
+    /// So much of the first frame of its own was taken; the rest is kept.
+    fn take_owed(&mut self, taken: usize) {
+        let Some(owed) = &mut self.owed else { return };
+        let mut frame = owed.frames.pop_front().unwrap_or_default();
+        owed.bytes -= frame.len();
+        frame.advance(taken.min(frame.len()));
+        owed.rest = frame;
+        self.owed.take_if(|owed| owed.is_empty());
+    }
+}
+
 impl Lane {
     /// Writes to a reader what it is owed and everything from its places to the heads, by one
     /// call of `write`, which says how many bytes were taken (0 if it would block).
@@ -56,12 +77,12 @@ impl Lane {
 
     fn gather(&mut self, key: ReaderKey, wires: &mut impl Wires, steps: &mut Vec<Step>) {
         let Some(reader) = self.readers.get_mut(key.0 as usize) else { return };
-        if !reader.rest.is_empty() {
-            steps.push(Step::Rest { len: reader.rest.len() });
+        if let Some(owed) = &reader.owed {
+            let rest = (!owed.rest.is_empty()).then_some(Step::Rest { len: owed.rest.len() });
+            steps.extend(rest);
+            let frames = owed.frames.iter().take(SLICES_MAX);
+            steps.extend(frames.map(|frame| Step::Owed { len: frame.len() }));
         }
-        steps.extend(
-            reader.owed.iter().take(SLICES_MAX).map(|frame| Step::Owed { len: frame.len() }),
-        );
         if !self.outputs.is_empty() {
             return;
         }
@@ -203,12 +224,13 @@ impl Lane {
 
     fn slices<'a>(&'a self, key: ReaderKey, steps: &[Step]) -> SmallVec<[IoSlice<'a>; 8]> {
         let reader = &self.readers[key.0 as usize];
-        let mut owed = reader.owed.iter();
+        let owed = reader.owed.as_ref();
+        let mut frames = owed.iter().flat_map(|owed| &owed.frames);
         let mut slices = SmallVec::new();
         for step in steps {
             match *step {
-                Step::Rest { .. } => slices.push(IoSlice::new(&reader.rest)),
-                Step::Owed { .. } => slices.extend(owed.next().map(|frame| IoSlice::new(frame))),
+                Step::Rest { .. } => slices.extend(owed.map(|owed| IoSlice::new(&owed.rest))),
+                Step::Owed { .. } => slices.extend(frames.next().map(|frame| IoSlice::new(frame))),
                 Step::Run { slot, page, seq, .. } => {
                     let bytes = self.log_at(key, slot, page).and_then(|log| log.from(seq));
                     slices.extend(bytes.map(IoSlice::new));
@@ -249,7 +271,7 @@ impl Lane {
         if reader.blocked {
             return Visit::Blocked;
         }
-        if !reader.owed.is_empty() || !reader.pending.is_empty() {
+        if reader.owed.is_some() || !reader.pending.is_empty() {
             self.mark(key.0);
         }
         Visit::Written
@@ -258,19 +280,8 @@ impl Lane {
     fn take_step(&mut self, key: ReaderKey, step: &Step, taken: usize) {
         let reader = &mut self.readers[key.0 as usize];
         match *step {
-            Step::Rest { len } => {
-                reader.rest = if taken == len { Bytes::new() } else { reader.rest.slice(taken..) };
-            }
-            Step::Owed { len } => {
-                reader.owed_bytes -= len;
-                let frame = reader.owed.pop_front().unwrap_or_default();
-                if taken < len {
-                    reader.rest = frame.slice(taken..);
-                }
-                if reader.owed.is_empty() {
-                    reader.owed = VecDeque::new();
-                }
-            }
+            Step::Rest { .. } => reader.take_rest(taken),
+            Step::Owed { .. } => reader.take_owed(taken),
             Step::Run { slot, page, seq, .. } => self.take_run(key, slot, page, seq, taken),
             Step::Unit { .. } => self.take_unit(key, step, taken),
         }
@@ -287,9 +298,7 @@ impl Lane {
             next += 1;
         }
         let offset = log.offset_before(next);
-        if !rest.is_empty() {
-            self.readers[key.0 as usize].rest = rest;
-        }
+        self.readers[key.0 as usize].keep_rest(rest);
         self.move_place(key, slot, page, next, offset);
     }
 
@@ -303,7 +312,7 @@ impl Lane {
         if taken < len + end.len() {
             let frame = &frame[taken.min(len)..];
             let rest = [frame, &end[taken.saturating_sub(len)..]].concat();
-            self.readers[key.0 as usize].rest = rest.into();
+            self.readers[key.0 as usize].keep_rest(rest.into());
         }
         self.move_place(key, slot, page, seq + 1, offset);
     }
