@@ -16,7 +16,7 @@ pub use crate::presence::Member;
 pub use command::{Command, Connect, History, Numbered, Refresh, Start, Subscribe};
 pub use event::{Answer, Connected, Event, HistoryPage, Subscribed};
 pub use grant::{Grant, GrantError, GrantKey};
-pub use heartbeat::{Beat, Heartbeat};
+pub use heartbeat::{Beat, Heartbeat, Pace};
 pub use identity::{ChannelGrant, Identity, Pattern, Permissions, TooManyRules, Verb, Verbs};
 pub use machine::{Opening, Output, Question, Rules, Session, Verdict};
 pub use policy::may;

@@ -19,7 +19,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::service::Service;
 use martlet_core::model::{Code, Limits, Namespaces, Refusal};
 use martlet_transport::body::pipe;
-use martlet_transport::cors::Cors;
+use martlet_transport::cors::{Cors, Readers};
 use martlet_transport::front::{self, Cut, Doors, FrontOptions, Held, Peer, refuse, take_over};
 use martlet_transport::http1::read::NoHead;
 use martlet_transport::http1::{Head, read_body, write_whole};
@@ -121,6 +121,18 @@ impl Drop for Open<'_> {
     }
 }
 
+/// The stop of the node, for those who wait for it when the time has come.
+struct Stop(Rc<Entrance>);
+
+impl IntoFuture for Stop {
+    type Output = ();
+    type IntoFuture = Pin<Box<dyn Future<Output = ()>>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(stopped(self.0.stop.clone()))
+    }
+}
+
 /// Waits until the node stops.
 pub async fn stopped(mut stop: watch::Receiver<bool>) {
     // An error means that the node is gone altogether.
@@ -153,23 +165,27 @@ impl Entrance {
     }
 
     /// Serves one connection.
-    pub async fn serve(self: Rc<Self>, socket: TcpStream) {
-        let _open = Open::new(&self);
+    #[expect(clippy::manual_async_fn, reason = "an async fn would hold its arguments twice")]
+    pub fn serve(self: Rc<Self>, socket: TcpStream) -> impl Future<Output = ()> {
+        // What it takes to begin is boxed, as everything is that a held connection has behind it.
+        async move {
+            let _open = Open::new(&self);
+            let stream = match Box::pin(self.begin(socket)).await {
+                Ok(stream) => stream,
+                Err(error) => return tracing::debug!(%error, "a connection did not begin"),
+            };
+            let (gate, options) = (Rc::clone(&self.gate), Rc::clone(&self.options));
+            front::serve(stream, gate, options, Stop(Rc::clone(&self))).await;
+        }
+    }
+
+    /// Takes a connection over, and shakes hands where it is to be encrypted.
+    async fn begin(&self, socket: TcpStream) -> std::io::Result<Stream> {
         let site = &self.gate.site;
-        let stream = match &site.tls {
-            None => Stream::plain(socket, &site.socket),
-            Some(tls) => {
-                let shaking = Stream::tls(socket, tls.config(), &site.socket);
-                let shaken = tokio::time::timeout(PATIENCE, shaking).await;
-                shaken.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
-            }
-        };
-        let stream = match stream {
-            Ok(stream) => stream,
-            Err(error) => return tracing::debug!(%error, "a connection did not begin"),
-        };
-        let (gate, options) = (Rc::clone(&self.gate), Rc::clone(&self.options));
-        front::serve(stream, gate, options, stopped(self.stop.clone())).await;
+        let Some(tls) = &site.tls else { return Stream::plain(socket, &site.socket) };
+        let shaking = Stream::tls(socket, tls.config(), &site.socket);
+        let shaken = tokio::time::timeout(PATIENCE, shaking).await;
+        shaken.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -188,17 +204,25 @@ impl Doors for Gate {
         Door::at(head.path()).is_some() && !Cors::is_preflight(&head.method, &head.headers)
     }
 
-    async fn hold(self: Rc<Self>, head: Head, held: Held) -> Option<Held> {
-        match Door::at(head.path())? {
-            Door::WebSocket => self.hold_websocket(head, held).await,
-            Door::Stream(one_way) => {
-                if let Some(begun) = Box::pin(self.begin_stream(one_way, head, held)).await {
-                    begun.follow().await;
-                }
+    async fn hold(self: Rc<Self>, request: Box<(Head, Held)>) -> Option<Box<Held>> {
+        // What it takes to begin is boxed, and gone when the waiting begins.
+        match Door::at(request.0.path())? {
+            Door::WebSocket => {
+                let begun = Box::pin(self.begin_websocket(request)).await?;
+                begun.follow().await;
+                None
             }
-            door => return Box::pin(self.hold_poll(door, head, held)).await,
+            Door::Stream(one_way) => {
+                let begun = Box::pin(self.begin_stream(one_way, request)).await?;
+                begun.follow().await;
+                None
+            }
+            door => {
+                let waiting = Box::pin(self.begin_poll(door, request)).await?;
+                let told = waiting.answered().await?;
+                Box::pin(self.end_poll(told)).await
+            }
         }
-        None
     }
 
     fn service(&self, _: Peer, cut: Cut) -> GateService {
@@ -216,30 +240,30 @@ impl Doors for Gate {
 }
 
 impl Gate {
-    async fn hold_websocket(&self, head: Head, held: Held) {
+    /// Answers a handshake.
+    async fn begin_websocket(&self, request: Box<(Head, Held)>) -> Option<websocket::Begun> {
+        let (head, held) = *request;
         let accepted = match accept(&self.site, &head) {
             Ok(accepted) => accepted,
             Err(refusal) => {
                 let extra = Door::WebSocket.refusal_headers(&refusal);
-                return self.turn_away(&held.stream, &refusal, extra).await;
+                self.turn_away(&held.stream, &refusal, extra).await;
+                return None;
             }
         };
         let mut answer = Vec::new();
         accepted.write(&mut answer);
-        drop(head);
-        if held.stream.write_all(&[std::io::IoSlice::new(&answer)]).await.is_ok() {
-            drop(answer);
-            websocket::serve(Rc::clone(&self.worker), held.stream, &accepted, held.leftover).await;
-        }
+        held.stream.write_all(&[std::io::IoSlice::new(&answer)]).await.ok()?;
+        Some(websocket::begin(Rc::clone(&self.worker), held.stream, &accepted, held.leftover))
     }
 
     /// Begins a stream, or says why not. What that takes is let go before the stream is held.
     async fn begin_stream(
         &self,
         one_way: &'static OneWay,
-        head: Head,
-        mut held: Held,
+        request: Box<(Head, Held)>,
     ) -> Option<stream::Begun> {
+        let (head, mut held) = *request;
         let mut cors = HeaderMap::new();
         self.site.cors.allow(&head.headers, &mut cors);
         let (door, listener) = (Door::Stream(one_way), stream::listener(one_way, &head));
@@ -292,43 +316,38 @@ impl Gate {
         read_body(&held.stream, &mut held.leftover, head, limit, PATIENCE).await
     }
 
-    /// Answers a poll, and gives the connection back for the next.
-    async fn hold_poll(&self, door: Door, head: Head, mut held: Held) -> Option<Held> {
-        let mut cors = HeaderMap::new();
-        self.site.cors.allow(&head.headers, &mut cors);
-        let (version, keep_alive) = (head.version, head.keep_alive());
+    /// Reads a poll, or says why not.
+    async fn begin_poll(&self, door: Door, request: Box<(Head, Held)>) -> Option<Box<Waiting>> {
+        let (head, mut held) = *request;
+        let readers = self.site.cors.readers(&head.headers);
         let body = match self.body(door, &head, &mut held).await {
             Ok(body) => body,
             Err(NoHead::Gone) => return None,
             Err(NoHead::Refused(refusal)) => {
-                cors.extend(door.refusal_headers(&refusal));
-                self.turn_away(&held.stream, &refusal, cors).await;
+                let mut extra = door.refusal_headers(&refusal);
+                readers.tell(&mut extra);
+                self.turn_away(&held.stream, &refusal, extra).await;
                 return None;
             }
         };
-        let asked = Polled::read(door, &head, &body, &self.worker);
-        drop((head, body));
-        let answered = match asked {
-            Err(refusal) => Err(refusal),
-            Ok(asked) => {
-                let answer = asked.answer(&self.worker, &self.site.mailboxes);
-                tokio::select! {
-                    answered = answer => answered,
-                    () = held.stream.gone(&mut held.leftover) => return None,
-                }
-            }
+        let answer: Answering = match Polled::read(door, &head, &body, &self.worker) {
+            Ok(asked) => asked.answer(Rc::clone(&self.worker), Arc::clone(&self.site)),
+            Err(refusal) => Box::pin(std::future::ready(Err(refusal))),
         };
-        let (status, mut headers, body) =
-            answered.unwrap_or_else(|refusal| refused_whole(door, &refusal));
-        headers.extend(cors);
-        let mut answer = Vec::new();
-        write_whole(&mut answer, version, status, headers, &body, keep_alive);
-        self.give_back(held, &answer, keep_alive).await
+        let (version, keep_alive) = (head.version, head.keep_alive());
+        let reply = Reply { door, readers, version, keep_alive };
+        Some(Box::new(Waiting { held: Box::new(held), answer, reply }))
     }
 
-    /// Writes a whole answer. The connection may go on after it.
-    async fn give_back(&self, held: Held, answer: &[u8], keep_alive: bool) -> Option<Held> {
-        let slices = [std::io::IoSlice::new(answer)];
+    /// Writes the answer to a poll. The connection may go on after it.
+    async fn end_poll(&self, told: Box<Told>) -> Option<Box<Held>> {
+        let (held, answered, Reply { door, readers, version, keep_alive }) = *told;
+        let (status, mut headers, body) =
+            answered.unwrap_or_else(|refusal| refused_whole(door, &refusal));
+        readers.tell(&mut headers);
+        let mut answer = Vec::new();
+        write_whole(&mut answer, version, status, headers, &body, keep_alive);
+        let slices = [std::io::IoSlice::new(&answer)];
         let written = held.stream.write_all(&slices);
         let timeout = self.site.limits.write_timeout;
         tokio::time::timeout(timeout, written).await.ok()?.ok()?;
@@ -377,6 +396,45 @@ enum Polled {
 /// The parts of a whole answer.
 type Whole = (StatusCode, HeaderMap, Vec<u8>);
 
+/// What a poll is answered with.
+type Answered = Result<Whole, Refusal>;
+
+/// What a connection is told, and how.
+type Told = (Box<Held>, Answered, Reply);
+
+/// The waiting for it.
+type Answering = Pin<Box<dyn Future<Output = Answered>>>;
+
+/// A poll that waits: all that is kept of it meanwhile.
+struct Waiting {
+    held: Box<Held>,
+    answer: Answering,
+    reply: Reply,
+}
+
+/// How a poll is to be answered.
+struct Reply {
+    door: Door,
+    readers: Readers,
+    version: Version,
+    keep_alive: bool,
+}
+
+impl Waiting {
+    /// Waits for the answer; `None` if the client leaves before.
+    #[expect(clippy::manual_async_fn, reason = "an async fn would hold its arguments twice")]
+    fn answered(mut self: Box<Self>) -> impl Future<Output = Option<Box<Told>>> {
+        async move {
+            let Held { stream, leftover } = &mut *self.held;
+            let answered = tokio::select! {
+                answered = self.answer.as_mut() => answered,
+                () = stream.gone(leftover) => return None,
+            };
+            Some(Box::new((self.held, answered, self.reply)))
+        }
+    }
+}
+
 /// A refusal after which the connection may go on.
 fn refused_whole(door: Door, refusal: &Refusal) -> Whole {
     let (mut parts, _) = api::refused(refusal).into_parts();
@@ -392,12 +450,18 @@ impl Polled {
         }
     }
 
-    async fn answer(self, worker: &Rc<Worker>, mailboxes: &Mailboxes) -> Result<Whole, Refusal> {
+    fn answer(self, worker: Rc<Worker>, site: Arc<Site>) -> Answering {
         match self {
             Self::Lines(asked) => {
-                poll::answer(worker, mailboxes, asked).await.map(poll::Answer::into_parts)
+                let answering = poll::answer(worker, site, asked);
+                Box::pin(async { answering.await.map(poll::Answer::into_parts) })
             }
-            Self::Script(asked) => Ok(jsonp::answer(worker, mailboxes, *asked).await),
+            Self::Script(asked) => {
+                Box::pin(async { Ok(jsonp::answer(worker, site, *asked).await) })
+            }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,6 +37,8 @@ mod timers;
 
 pub use attach::{NewConnection, Uplink};
 pub use polls::{Answered, NextPoll, Ticket};
+#[cfg(test)]
+pub use sessions::ENTRY_BYTES;
 pub use sessions::{Attachment, PlainOpening, SessionIndex};
 pub use stats::WorkerStats;
 

@@ -149,28 +149,19 @@ pub struct Cors {
 }
 
 impl Cors {
-    /// Adds what an answer to this request needs. `Vary` is always there, so that a cache never
-    /// gives one page the permission of another.
+    /// Adds what an answer to this request needs.
     pub fn allow(&self, request: &HeaderMap, answer: &mut HeaderMap) {
-        answer.append(header::VARY, HeaderValue::from_static("origin"));
-        let Some(origin) = request.get(header::ORIGIN) else {
-            return;
-        };
-        if self.origins.check(request).is_err() {
-            return;
-        }
-        let named =
-            origin.to_str().is_ok_and(|origin| self.origins.names(origin, host_of(request)));
-        if named {
-            answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        } else {
-            let any = HeaderValue::from_static("*");
-            answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
-        }
-        answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
-        if named && self.credentials {
-            let yes = HeaderValue::from_static("true");
-            answer.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
+        self.readers(request).tell(answer);
+    }
+
+    /// Which pages may read the answer to this request.
+    pub fn readers(&self, request: &HeaderMap) -> Readers {
+        let origin = request.get(header::ORIGIN).filter(|_| self.origins.check(request).is_ok());
+        let Some(origin) = origin else { return Readers::Nobody };
+        let text = origin.to_str().unwrap_or_default();
+        match self.origins.names(text, host_of(request)) {
+            true => Readers::Page { origin: origin.clone(), credentials: self.credentials },
+            false => Readers::Anybody,
         }
     }
 
@@ -198,6 +189,42 @@ impl Cors {
             answer.extend(FIELDS.map(|(name, value)| (name, HeaderValue::from_static(value))));
         }
         answer
+    }
+}
+
+/// Which pages may read an answer. Far smaller than the fields that say so, for answers that are
+/// long in coming.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readers {
+    /// None but those of the server's own address.
+    Nobody,
+    /// All.
+    Anybody,
+    /// The page that asked.
+    Page {
+        /// Its origin.
+        origin: HeaderValue,
+        /// Whether cookies may come along.
+        credentials: bool,
+    },
+}
+
+impl Readers {
+    /// Says so in an answer. `Vary` is always there, so that a cache never gives one page the
+    /// permission of another.
+    pub fn tell(self, answer: &mut HeaderMap) {
+        answer.append(header::VARY, HeaderValue::from_static("origin"));
+        let (origin, credentials) = match self {
+            Self::Nobody => return,
+            Self::Anybody => (HeaderValue::from_static("*"), false),
+            Self::Page { origin, credentials } => (origin, credentials),
+        };
+        answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+        if credentials {
+            let yes = HeaderValue::from_static("true");
+            answer.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
+        }
     }
 }
 

@@ -5,9 +5,9 @@
 //! stay behind it. What is given back (a poll that was answered) is read from again. Every other
 //! connection goes to hyper, with the bytes already read.
 
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::io::IoSlice;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -66,6 +66,13 @@ impl Default for FrontOptions {
     }
 }
 
+impl FrontOptions {
+    /// The same for a connection that has been served and may go on.
+    fn idle(&self) -> Self {
+        Self { head_timeout: self.idle_timeout, ..self.clone() }
+    }
+}
+
 /// A connection that is not HTTP's any more.
 #[derive(Debug)]
 pub struct Held {
@@ -75,53 +82,41 @@ pub struct Held {
     pub leftover: Vec<u8>,
 }
 
-/// Serves one connection until it has ended. `stop` asks it to end after what is under way.
-/// Connections that are held see to that themselves.
+/// Serves one connection until it has ended. `stop` asks it to end after what is under way, and is
+/// made into a future only where one is needed. Connections that are held see to that themselves.
 pub fn serve<D: Doors>(
     stream: Stream,
     doors: Rc<D>,
     options: Rc<FrontOptions>,
-    stop: impl Future<Output = ()>,
+    stop: impl IntoFuture<Output = ()>,
 ) -> impl Future<Output = ()> {
-    // What follows is boxed, each part for itself, so that the task of a held connection is not
-    // as large as the largest state of all others.
-    let peer = Peer::of(&stream);
+    // What comes before and after the holding is boxed, each part for itself, so that the task of
+    // a held connection is not as large as the largest state of all others.
     let first = Held { stream, leftover: Vec::new() };
-    let opening = Box::pin(open(first, peer, doors.clone(), options.clone()));
+    let opening = Box::pin(open(first, doors.clone(), options.clone()));
     async move {
         let held = match opening.await {
             None => return,
-            Some(Opening::Held(held)) => hold(Rc::clone(&doors), held).await,
-            Some(opening) => return go_on(opening, peer, doors, options, stop).await,
+            Some(Opening::Held(request)) => Rc::clone(&doors).hold(request).await,
+            Some(opening) => return go_on(opening, doors, options, stop.into_future()).await,
         };
         if let Some(held) = held {
-            Box::pin(serve_on(held, peer, doors, options, stop)).await;
+            Box::pin(serve_on(held, doors, options, stop.into_future())).await;
         }
     }
-}
-
-/// Gives a connection away, until it ends or is given back.
-fn hold<D: Doors>(
-    doors: Rc<D>,
-    held: Box<(Head, Held)>,
-) -> Pin<Box<dyn Future<Output = Option<Box<Held>>>>> {
-    let holding = doors.hold(held.0, held.1);
-    Box::pin(async move { holding.await.map(Box::new) })
 }
 
 /// Serves a connection that was given back, as long as it is.
 async fn serve_on<D: Doors>(
     mut held: Box<Held>,
-    peer: Peer,
     doors: Rc<D>,
     options: Rc<FrontOptions>,
     stop: impl Future<Output = ()>,
 ) {
-    let idle = FrontOptions { head_timeout: options.idle_timeout, ..FrontOptions::clone(&options) };
-    let idle = Rc::new(idle);
-    let (mut stop, mut stopping) = (pin!(stop), false);
+    let (mut stop, mut stopping) = (Box::pin(stop), false);
     loop {
-        let mut opening = Box::pin(open(*held, peer, Rc::clone(&doors), Rc::clone(&idle)));
+        let idle = Rc::new(options.idle());
+        let mut opening = Box::pin(open(*held, Rc::clone(&doors), idle));
         let early = match stopping {
             true => None,
             false => tokio::select! {
@@ -138,11 +133,11 @@ async fn serve_on<D: Doors>(
         };
         let back = match opening {
             None => return,
-            Some(Opening::Held(held)) => hold(Rc::clone(&doors), held).await,
+            Some(Opening::Held(request)) => Rc::clone(&doors).hold(request).await,
             Some(opening) if stopping => {
-                return go_on(opening, peer, doors, options, std::future::ready(())).await;
+                return go_on(opening, doors, options, std::future::ready(())).await;
             }
-            Some(opening) => return go_on(opening, peer, doors, options, stop).await,
+            Some(opening) => return go_on(opening, doors, options, stop).await,
         };
         let Some(next) = back else { return };
         held = next;
@@ -152,7 +147,6 @@ async fn serve_on<D: Doors>(
 /// What becomes of a connection that is not held.
 fn go_on<'a, D: Doors>(
     opening: Opening,
-    peer: Peer,
     doors: Rc<D>,
     options: Rc<FrontOptions>,
     stop: impl Future<Output = ()> + 'a,
@@ -160,35 +154,26 @@ fn go_on<'a, D: Doors>(
     match opening {
         // These were held before.
         Opening::Held(_) => Box::pin(std::future::ready(())),
-        Opening::Http1(rewind) => {
-            Box::pin(hyper_side::serve_http1(rewind, doors, peer, options, stop))
-        }
-        Opening::Http2(rewind) => {
-            Box::pin(hyper_side::serve_http2(rewind, doors, peer, options, stop))
-        }
+        Opening::Http1(rewind) => Box::pin(hyper_side::serve_http1(*rewind, doors, options, stop)),
+        Opening::Http2(rewind) => Box::pin(hyper_side::serve_http2(*rewind, doors, options, stop)),
     }
 }
 
 /// What the first bytes of a connection ask for.
 enum Opening {
     Held(Box<(Head, Held)>),
-    Http1(Rewind),
-    Http2(Rewind),
+    Http1(Box<Rewind>),
+    Http2(Box<Rewind>),
 }
 
 /// Reads the first bytes; `None` if the client has left or was refused.
-async fn open<D: Doors>(
-    held: Held,
-    peer: Peer,
-    doors: Rc<D>,
-    options: Rc<FrontOptions>,
-) -> Option<Opening> {
+async fn open<D: Doors>(held: Held, doors: Rc<D>, options: Rc<FrontOptions>) -> Option<Opening> {
     let Held { stream, leftover: mut bytes } = held;
     match read_opening(&stream, &mut bytes, &options).await {
-        Ok(None) => Some(Opening::Http2(Rewind::new(stream, bytes))),
+        Ok(None) => Some(Opening::Http2(Box::new(Rewind::new(stream, bytes)))),
         Ok(Some((head, length))) => {
-            if !doors.holds(&head, peer) {
-                return Some(Opening::Http1(Rewind::new(stream, bytes)));
+            if !doors.holds(&head, Peer::of(&stream)) {
+                return Some(Opening::Http1(Box::new(Rewind::new(stream, bytes))));
             }
             bytes.drain(..length);
             bytes.shrink_to_fit();

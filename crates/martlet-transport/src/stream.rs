@@ -90,12 +90,7 @@ impl Stream {
     /// Waits until reading may succeed. Whoever waits here also sends what TLS still owes, so a
     /// TLS stream that is written to needs a task that waits here. For one task at a time.
     pub async fn readable(&self) -> io::Result<()> {
-        match &self.secure {
-            None => self.socket.readable().await,
-            Some(secure) => {
-                std::future::poll_fn(|context| secure.poll_readable(&self.socket, context)).await
-            }
-        }
+        std::future::poll_fn(|context| self.poll_read_ready(context)).await
     }
 
     /// Reads what is there. 0 is the end; `WouldBlock` means that there is nothing yet.

@@ -121,7 +121,7 @@ impl World {
 
 fn session(now: Now, rules: &Arc<Rules>) -> Session {
     let opening = Opening {
-        key: SessionKey::new(0, 1),
+        key: SessionKey::new(0, 0, 1),
         client: ClientId::new(1),
         holder: Holder(1),
         answers: true,

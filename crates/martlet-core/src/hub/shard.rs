@@ -293,7 +293,9 @@ impl Shard {
     }
 
     fn followed(&mut self, to: ReplyTo, name: &ChannelName, followed: Followed) {
-        let Some(channel) = self.channels.get_mut(name) else { return };
+        let Entry::Occupied(mut entry) = self.channels.entry(name.clone()) else { return };
+        let followed = Followed { channel: entry.key().clone(), ..followed };
+        let channel = entry.get_mut();
         match channel.followers.iter_mut().find(|(lane, _)| *lane == to.lane) {
             Some((_, count)) => *count += 1,
             None => channel.followers.push((to.lane, 1)),

@@ -85,18 +85,21 @@ impl fmt::Debug for ClientId {
     }
 }
 
-/// The secret by which a client's further requests find its session: which worker holds it, and
-/// 104 random bits. Whoever has it may send as that client, so it is never shown to others.
+/// The secret by which a client's further requests find its session: which worker holds it, in
+/// which of its slots, and 72 random bits. Whoever has it may send as that client, so it is never
+/// shown to others.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionKey(u128);
 
-const SESSION_KEY_RANDOM_BITS: u32 = 104;
+const SESSION_KEY_RANDOM_BITS: u32 = 72;
+const SESSION_KEY_SLOT_BITS: u32 = 32;
 
 impl SessionKey {
-    /// Joins a worker's number and the 104 lowest bits of `random`.
-    pub fn new(worker: u16, random: u128) -> Self {
+    /// Joins a worker's number, a slot, and the 72 lowest bits of `random`.
+    pub fn new(worker: u16, slot: u32, random: u128) -> Self {
         let random = random & ((1 << SESSION_KEY_RANDOM_BITS) - 1);
-        Self((u128::from(worker) << SESSION_KEY_RANDOM_BITS) | random)
+        let place = (u128::from(worker) << SESSION_KEY_SLOT_BITS) | u128::from(slot);
+        Self((place << SESSION_KEY_RANDOM_BITS) | random)
     }
 
     /// Reads the text form.
@@ -106,7 +109,12 @@ impl SessionKey {
 
     /// The worker that holds the session, if this node made the key.
     pub fn worker(self) -> u16 {
-        (self.0 >> SESSION_KEY_RANDOM_BITS) as u16
+        (self.0 >> (SESSION_KEY_RANDOM_BITS + SESSION_KEY_SLOT_BITS)) as u16
+    }
+
+    /// The slot of that worker.
+    pub fn slot(self) -> u32 {
+        (self.0 >> SESSION_KEY_RANDOM_BITS) as u32
     }
 }
 

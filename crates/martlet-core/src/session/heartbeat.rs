@@ -17,32 +17,33 @@ pub enum Beat {
     Lost,
 }
 
-/// The heartbeat of one connection.
-#[derive(Debug, Clone, Copy)]
-pub struct Heartbeat {
-    ping: Duration,
+/// How often it beats: the same for many, and passed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// After how much silence to ping.
+    pub ping: Duration,
     /// How long to wait for an answer; `None` where the transport carries none.
-    pong: Option<Duration>,
+    pub pong: Option<Duration>,
+}
+
+/// The heartbeat of one connection.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Heartbeat {
     pinged_at: Option<Instant>,
 }
 
 impl Heartbeat {
-    /// Pings after `ping` of silence, and waits `pong` for the answer if there can be one.
-    pub fn new(ping: Duration, pong: Option<Duration>) -> Self {
-        Self { ping, pong, pinged_at: None }
-    }
-
     /// Something came from the client: it lives.
     pub fn handle_heard(&mut self) {
         self.pinged_at = None;
     }
 
     /// Time has passed; the last thing was sent at `sent_at`.
-    pub fn handle_timeout(&mut self, now: Instant, sent_at: Instant) -> Option<Beat> {
-        if self.poll_timeout(sent_at) > now {
+    pub fn handle_timeout(&mut self, now: Instant, sent_at: Instant, pace: Pace) -> Option<Beat> {
+        if self.poll_timeout(sent_at, pace) > now {
             return None;
         }
-        if self.pinged_at.is_some() && self.pong.is_some() {
+        if self.pinged_at.is_some() && pace.pong.is_some() {
             return Some(Beat::Lost);
         }
         self.pinged_at = Some(now);
@@ -50,11 +51,11 @@ impl Heartbeat {
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout).
-    pub fn poll_timeout(&self, sent_at: Instant) -> Instant {
-        match (self.pinged_at, self.pong) {
+    pub fn poll_timeout(&self, sent_at: Instant, pace: Pace) -> Instant {
+        match (self.pinged_at, pace.pong) {
             (Some(pinged), Some(pong)) => pinged.after(pong),
             // A ping that a slow client has yet to take is not followed by another at once.
-            (pinged, _) => sent_at.max(pinged.unwrap_or(sent_at)).after(self.ping),
+            (pinged, _) => sent_at.max(pinged.unwrap_or(sent_at)).after(pace.ping),
         }
     }
 }

@@ -160,6 +160,15 @@ impl fmt::Display for Pattern {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Permissions(Vec<(Pattern, Verbs)>);
 
+/// An anonymous client's, which all of them share.
+static NOBODY: Identity = Identity {
+    user: None,
+    expires: None,
+    channels: Vec::new(),
+    permissions: Permissions(Vec::new()),
+    info: None,
+};
+
 /// There are more rules than [`Permissions::RULES_MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a token has at most {max} permissions, this one has {0}", max = Permissions::RULES_MAX)]
@@ -207,6 +216,11 @@ pub struct Identity {
 impl Identity {
     /// The most channels a token may name to be followed at once.
     pub const CHANNELS_MAX: usize = 128;
+
+    /// That of an anonymous client without any permission of its own.
+    pub fn nobody() -> &'static Self {
+        &NOBODY
+    }
 
     /// The longest `info`, in bytes. It is sent to every member of every channel joined.
     pub const INFO_BYTES_MAX: usize = 4_096;

@@ -10,9 +10,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::{
     Answer, Beat, ChannelGrant, Command, Connect, Connected, Event, Followed, Grant, GrantError,
-    GrantKey, Heartbeat, Identity, Numbered, Repeats, Request, Subscribe, Verb, may,
+    GrantKey, Heartbeat, Identity, Numbered, Pace, Repeats, Request, Subscribe, Verb, may,
 };
 use crate::model::{
     ChannelName, ClientId, Close, Code, Limits, Namespace, Namespaces, Refusal, SessionKey,
@@ -122,10 +124,20 @@ pub enum Output {
 #[derive(Debug)]
 enum Stage {
     Opening { until: Instant },
-    Connecting { id: u32, connect: Box<Connect>, grant: Option<Box<Grant>>, backlog: Vec<Numbered> },
+    Connecting(Box<Connecting>),
     Attached,
     Detached { until: Instant },
     Ended,
+}
+
+/// A `connect` that is being looked at.
+#[derive(Debug)]
+struct Connecting {
+    id: u32,
+    connect: Connect,
+    grant: Option<Grant>,
+    /// What the client said since.
+    backlog: Vec<Numbered>,
 }
 
 /// What a number that was given out stands for.
@@ -158,9 +170,10 @@ pub struct Session {
     rules: Arc<Rules>,
     opening: Opening,
     stage: Stage,
-    identity: Arc<Identity>,
+    /// `None` for an anonymous client.
+    identity: Option<Box<Identity>>,
     grants: Vec<ChannelGrant>,
-    following: Vec<Following>,
+    following: SmallVec<[Following; 1]>,
     /// Where it was a member when its connection was lost, and still counts as one for a while.
     lost: Vec<ChannelName>,
     heartbeat: Heartbeat,
@@ -175,15 +188,14 @@ pub struct Session {
 impl Session {
     /// A session whose client has yet to say `connect`.
     pub fn new(now: Now, rules: Arc<Rules>, opening: Opening) -> Self {
-        let pong = opening.answers.then_some(rules.pong);
         Self {
             opening,
             stage: Stage::Opening { until: now.instant.after(rules.limits.connect_timeout) },
-            identity: Arc::default(),
+            identity: None,
             grants: Vec::new(),
-            following: Vec::new(),
+            following: SmallVec::new(),
             lost: Vec::new(),
-            heartbeat: Heartbeat::new(rules.ping, pong),
+            heartbeat: Heartbeat::default(),
             rate: Rate::default(),
             floods: 0,
             repeats: Repeats::default(),
@@ -277,10 +289,10 @@ impl Session {
         match self.stage {
             Stage::Opening { until } | Stage::Detached { until } => Some(until),
             Stage::Attached => {
-                let beat = self.heartbeat.poll_timeout(sent_at);
+                let beat = self.heartbeat.poll_timeout(sent_at, self.pace());
                 Some(self.expiry(now).map_or(beat, |expiry| beat.min(expiry)))
             }
-            Stage::Connecting { .. } | Stage::Ended => None,
+            Stage::Connecting(_) | Stage::Ended => None,
         }
     }
 
@@ -296,7 +308,7 @@ impl Session {
 
     /// What the client's token said.
     pub fn identity(&self) -> &Identity {
-        &self.identity
+        self.identity.as_deref().unwrap_or(Identity::nobody())
     }
 
     /// Whether it is over and may be forgotten.
@@ -314,11 +326,17 @@ impl Session {
         self.following.iter().filter(|following| following.on).map(|following| &following.channel)
     }
 
+    fn pace(&self) -> Pace {
+        let pong = self.opening.answers.then_some(self.rules.pong);
+        Pace { ping: self.rules.ping, pong }
+    }
+
     fn beat(&mut self, now: Now, sent_at: Instant) {
         if self.ended() {
             return;
         }
-        match self.heartbeat.handle_timeout(now.instant, sent_at) {
+        let pace = self.pace();
+        match self.heartbeat.handle_timeout(now.instant, sent_at, pace) {
             Some(Beat::Ping) => self.tell(0, Event::Ping),
             Some(Beat::Lost) => self.close(Code::PongMissing.into()),
             None => {}
@@ -377,14 +395,14 @@ impl Session {
 
     fn permitted(&self, now: Now, channel: &ChannelName, verb: Verb) -> Result<(), Refusal> {
         let namespace = self.namespace(channel)?;
-        let decision = may(now.wall, &self.identity, &self.grants, namespace, channel, verb);
+        let decision = may(now.wall, self.identity(), &self.grants, namespace, channel, verb);
         decision.map_err(Refusal::from)
     }
 
     /// The instant of the earliest expiry among the token and the tokens for channels.
     fn expiry(&self, now: Now) -> Option<Instant> {
         let channels = self.grants.iter().filter_map(|grant| grant.expires);
-        let earliest = channels.chain(self.identity.expires).min()?;
+        let earliest = channels.chain(self.identity().expires).min()?;
         let wait = Duration::from_millis(earliest.0.saturating_sub(now.wall.0));
         Some(now.instant.after(wait))
     }
@@ -392,12 +410,12 @@ impl Session {
     fn grant(&self, now: Now) -> (Box<str>, UnixMillis) {
         let lifetime = self.rules.grant_lifetime.as_millis() as u64;
         let latest = now.wall.plus_ms(lifetime);
-        let expires = self.identity.expires.map_or(latest, |token| token.min(latest));
+        let expires = self.identity().expires.map_or(latest, |token| token.min(latest));
         let grant = Grant {
             client: self.opening.client,
             issued: now.wall,
             expires,
-            identity: Identity::clone(&self.identity),
+            identity: self.identity().clone(),
             channels: self.grants.clone(),
         };
         (self.rules.grant_key.sign(&grant), expires)

@@ -125,7 +125,7 @@ fn connect() -> impl Strategy<Value = Connect> {
         |(token, grant, session, agent, subscribe)| Connect {
             token,
             grant,
-            session: session.map(|(worker, random)| SessionKey::new(worker, random)),
+            session: session.map(|(worker, random)| SessionKey::new(worker, 7, random)),
             agent,
             subscribe,
             ..Connect::default()
@@ -187,7 +187,7 @@ fn connected() -> impl Strategy<Value = Connected> {
         let (grant, expires, (ping, pong), time, frame_bytes) = until;
         Connected {
             client,
-            session: SessionKey::new(session.0, session.1),
+            session: SessionKey::new(session.0, 7, session.1),
             user,
             resumed,
             grant,

@@ -4,6 +4,7 @@
 //! A page cannot see the status of a script, so whatever is to be said is said to its function.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
@@ -14,7 +15,7 @@ use martlet_transport::layout::{Callback, live_headers, write_script_json};
 use super::stream::callback;
 use super::{parameter, poll};
 use crate::api;
-use crate::mail::Mailboxes;
+use crate::doors::Site;
 use crate::worker::Worker;
 
 /// What a script asks for.
@@ -46,15 +47,15 @@ pub fn read(head: &Head, worker: &Worker) -> Result<Asked, Refusal> {
 
 /// Waits for the answer: a script, always with status 200.
 pub async fn answer(
-    worker: &Rc<Worker>,
-    mailboxes: &Mailboxes,
+    worker: Rc<Worker>,
+    site: Arc<Site>,
     asked: Asked,
 ) -> (StatusCode, HeaderMap, Vec<u8>) {
     let Asked { callback, what } = asked;
     let said = match what {
-        Ok(What::Poll(asked)) => poll::answer(worker, mailboxes, asked).await.map(elements),
+        Ok(What::Poll(asked)) => poll::answer(worker, site, asked).await.map(elements),
         Ok(What::Send(key, frame)) => {
-            let sent = api::send_frame(mailboxes, key, frame.into()).await;
+            let sent = api::send_frame(&site.mailboxes, key, frame.into()).await;
             sent.map(|()| Vec::new())
         }
         Err(refusal) => Err(refusal),

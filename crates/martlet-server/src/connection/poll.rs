@@ -5,7 +5,9 @@
 //! cursor of the next one. A native client's polls carry one session, which lives on between them,
 //! on whatever connection and worker they come.
 
+use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +24,7 @@ use tokio::sync::oneshot;
 
 use super::parameter;
 use super::stream::{DetachUnlessBegun, native_frame, number, plain_query};
+use crate::doors::Site;
 use crate::mail::{Mail, Mailboxes};
 use crate::wire::{Carrier, Form, Grammar, WireKind};
 use crate::worker::{Answered, NewConnection, NextPoll, PlainOpening, Ticket, Uplink, Worker};
@@ -53,6 +56,9 @@ pub struct Answer {
     cursor: Option<String>,
 }
 
+/// The waiting for an answer.
+pub type Answering = Pin<Box<dyn Future<Output = Result<Answer, Refusal>>>>;
+
 /// Reads a request. `body` is empty unless it is a `POST`.
 pub fn read(head: &Head, body: &[u8], worker: &Worker) -> Result<Asked, Refusal> {
     let longest = worker.rules().ping;
@@ -74,31 +80,30 @@ pub fn read(head: &Head, body: &[u8], worker: &Worker) -> Result<Asked, Refusal>
     }
 }
 
-/// Waits for what a poll is to be answered with. Whoever drops this takes the poll back.
-pub async fn answer(
-    worker: &Rc<Worker>,
-    mailboxes: &Mailboxes,
-    asked: Asked,
-) -> Result<Answer, Refusal> {
+/// Waits for what a poll is to be answered with. Whoever drops this takes the poll back. Each kind
+/// is boxed for itself: many wait at once, and most of them for more of a session.
+pub fn answer(worker: Rc<Worker>, site: Arc<Site>, asked: Asked) -> Answering {
     match asked {
-        Asked::Begin(frame) => begin(worker, &frame).await,
-        Asked::Next(key, next) => go_on(mailboxes, key, next).await,
-        Asked::Plain(query, wait) => Box::pin(plain(worker, *query, wait)).await,
+        Asked::Begin(frame) => Box::pin(begin(worker, frame)),
+        Asked::Next(key, next) => Box::pin(go_on(site, key, next)),
+        Asked::Plain(query, wait) => Box::pin(plain(worker, query, wait)),
     }
 }
 
-async fn begin(worker: &Rc<Worker>, frame: &[u8]) -> Result<Answer, Refusal> {
+async fn begin(worker: Rc<Worker>, frame: Bytes) -> Result<Answer, Refusal> {
     let (ticket, answered) = oneshot::channel();
     let wait = worker.rules().ping;
-    let index = worker.open(connection(worker, true, ticket, None, wait, false));
-    let mut guard = DetachUnlessBegun::new(worker, index);
-    worker.handle_uplink(index, Uplink::Frame(frame));
+    let index = worker.open(connection(&worker, true, ticket, None, wait, false));
+    let mut guard = DetachUnlessBegun::new(&worker, index);
+    worker.handle_uplink(index, Uplink::Frame(&frame));
+    drop(frame);
     let answered = heard(answered).await?;
     guard.begun();
     Ok(native(answered))
 }
 
-async fn go_on(mailboxes: &Mailboxes, key: SessionKey, next: NextPoll) -> Result<Answer, Refusal> {
+async fn go_on(site: Arc<Site>, key: SessionKey, next: NextPoll) -> Result<Answer, Refusal> {
+    let mailboxes = &site.mailboxes;
     let (ticket, answered) = oneshot::channel();
     let worker = LaneId(key.worker());
     // A key of another node names a worker that this one may not have.
@@ -115,8 +120,8 @@ async fn go_on(mailboxes: &Mailboxes, key: SessionKey, next: NextPoll) -> Result
 }
 
 async fn plain(
-    worker: &Rc<Worker>,
-    query: plain::Query,
+    worker: Rc<Worker>,
+    query: Box<plain::Query>,
     wait: Duration,
 ) -> Result<Answer, Refusal> {
     let (ticket, answered) = oneshot::channel();
@@ -127,8 +132,9 @@ async fn plain(
     // with an answer that got lost.
     let placeless = query.connect.subscribe.iter().any(|s| s.start == Start::Now);
     let hurried = placeless || wait.is_zero();
-    let index = worker.open(connection(worker, false, ticket, Some(opening), wait, hurried));
-    let _detached_at_the_end = DetachUnlessBegun::new(worker, index);
+    let index =
+        worker.open(connection(&worker, false, ticket, Some(Box::new(opening)), wait, hurried));
+    let _detached_at_the_end = DetachUnlessBegun::new(&worker, index);
     worker.connect(index, query.connect);
     decision.await.unwrap_or(Err(Code::Internal.into()))?;
     let Answered { polled, cursor } = heard(answered).await?;
@@ -143,7 +149,7 @@ fn connection(
     worker: &Worker,
     native: bool,
     ticket: Ticket,
-    opening: Option<PlainOpening>,
+    opening: Option<Box<PlainOpening>>,
     wait: Duration,
     hurried: bool,
 ) -> NewConnection {

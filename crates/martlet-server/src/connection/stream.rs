@@ -205,9 +205,12 @@ pub struct Begun {
 
 impl Begun {
     /// Waits until the client has gone.
-    pub async fn follow(self) {
-        self.stream.closed().await;
-        self.worker.detached(self.index);
+    #[expect(clippy::manual_async_fn, reason = "an async fn would hold its arguments twice")]
+    pub fn follow(self) -> impl Future<Output = ()> {
+        async move {
+            self.stream.closed().await;
+            self.worker.detached(self.index);
+        }
     }
 }
 
@@ -248,7 +251,7 @@ pub async fn begin(
     let new = |kind, opening| NewConnection {
         outlet,
         kind,
-        opening: Some(opening),
+        opening: Some(Box::new(opening)),
         begin: Some(begin),
         limit,
         polls: None,

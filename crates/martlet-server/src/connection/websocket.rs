@@ -25,8 +25,17 @@ pub const SUBPROTOCOLS: &[&str] = &["martlet.v1.json", "martlet.v1.proto"];
 /// A connection that has so much to say at once lets the others have a turn after it.
 const MUCH_BYTES: usize = 4 * 1024;
 
-/// Serves a connection whose handshake has been answered. `ahead` is what came after it.
-pub async fn serve(worker: Rc<Worker>, stream: Stream, accepted: &Accepted, mut ahead: Vec<u8>) {
+/// A connection whose session has begun. While it waits, this is all there is of it here.
+pub struct Begun {
+    worker: Rc<Worker>,
+    stream: Rc<Stream>,
+    index: SessionIndex,
+    decoder: Decoder,
+}
+
+/// Begins the session of a connection whose handshake has been answered. `ahead` is what came
+/// after it.
+pub fn begin(worker: Rc<Worker>, stream: Stream, accepted: &Accepted, mut ahead: Vec<u8>) -> Begun {
     let stream = Rc::new(stream);
     let outlet = Outlet::Stream(Rc::clone(&stream));
     let index = worker.open(NewConnection::new(outlet, kind(accepted)));
@@ -37,19 +46,28 @@ pub async fn serve(worker: Rc<Worker>, stream: Stream, accepted: &Accepted, mut 
             take(&worker, index, &mut decoder, &mut ahead, &mut buffer.inflater);
         });
     }
-    drop(ahead);
-    while !decoder.ended() && stream.readable().await.is_ok() {
-        match read(&worker, index, &stream, &mut decoder) {
-            ControlFlow::Break(()) => break,
-            ControlFlow::Continue(MUCH_BYTES..) => tokio::task::yield_now().await,
-            ControlFlow::Continue(_) => tokio::task::consume_budget().await,
+    Begun { worker, stream, index, decoder }
+}
+
+impl Begun {
+    /// Reads until either side ends it.
+    #[expect(clippy::manual_async_fn, reason = "an async fn would hold its arguments twice")]
+    pub fn follow(mut self) -> impl Future<Output = ()> {
+        async move {
+            while !self.decoder.ended() && self.stream.readable().await.is_ok() {
+                match read(&self.worker, self.index, &self.stream, &mut self.decoder) {
+                    ControlFlow::Break(()) => break,
+                    ControlFlow::Continue(MUCH_BYTES..) => tokio::task::yield_now().await,
+                    ControlFlow::Continue(_) => tokio::task::consume_budget().await,
+                }
+            }
+            if self.decoder.ended() {
+                // The closing handshake is on its way out; the sweep ends the connection after it.
+                Box::pin(self.stream.closed()).await;
+            }
+            self.worker.detached(self.index);
         }
     }
-    if decoder.ended() {
-        // The closing handshake is on its way out; the sweep ends the connection after it.
-        stream.closed().await;
-    }
-    worker.detached(index);
 }
 
 /// How much waits in HTTP/2's hands.

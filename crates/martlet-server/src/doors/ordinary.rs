@@ -48,7 +48,7 @@ async fn answer(service: GateService, request: Request<Incoming>) -> Response<Bo
         (_, Some(Door::Stream(one_way))) => {
             answer_stream(&site, worker, cut, one_way, &head, request).await
         }
-        (_, Some(door)) => answer_poll(&site, worker, door, &head, request).await,
+        (_, Some(door)) => answer_poll(site.clone(), worker, door, &head, request).await,
     };
     site.cors.allow(&head.headers, response.headers_mut());
     response
@@ -145,7 +145,11 @@ fn upgrade(
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::task::spawn_local(async move {
         match take_over(upgrade).await {
-            Ok(held) => websocket::serve(worker, held.stream, &accepted, held.leftover).await,
+            Ok(held) => {
+                let begun = websocket::begin(worker, held.stream, &accepted, held.leftover);
+                drop(accepted);
+                begun.follow().await;
+            }
             Err(error) => tracing::debug!(%error, "a WebSocket did not begin"),
         }
     });
@@ -154,7 +158,7 @@ fn upgrade(
 
 /// A poll on a connection that carries other requests too.
 async fn answer_poll(
-    site: &Site,
+    site: Arc<Site>,
     worker: Rc<Worker>,
     door: Door,
     head: &Head,
@@ -166,7 +170,7 @@ async fn answer_poll(
         Err(refusal) => return unread(head.version, &refusal),
     };
     let answered = match Polled::read(door, head, &body, &worker) {
-        Ok(asked) => asked.answer(&worker, &site.mailboxes).await,
+        Ok(asked) => asked.answer(worker, site).await,
         Err(refusal) => Err(refusal),
     };
     match answered {

@@ -45,7 +45,7 @@ pub struct NewConnection {
     /// How events are written there.
     pub kind: WireKind,
     /// What is waited for before anything is written.
-    pub opening: Option<PlainOpening>,
+    pub opening: Option<Box<PlainOpening>>,
     /// What a stream begins with.
     pub begin: Option<Begin>,
     /// After how many bytes it is to end.
@@ -77,7 +77,7 @@ impl Worker {
                 // The first bytes are far fewer than what a reader may be owed.
                 let _ = state.lane.push(reader, first);
             }
-            let session = self.new_session(now, kind);
+            let session = self.new_session(now, kind, state.sessions.next_slot());
             state.counters.opened += 1;
             let attachment = Attachment { kind, opening, left: limit, polls };
             let index = state.sessions.insert(session, reader, attachment, outlet);
@@ -90,9 +90,9 @@ impl Worker {
         })
     }
 
-    fn new_session(&self, now: Now, kind: WireKind) -> Session {
+    fn new_session(&self, now: Now, kind: WireKind, slot: u32) -> Session {
         let opening = Opening {
-            key: SessionKey::new(self.id.0, random::wide_bits()),
+            key: SessionKey::new(self.id.0, slot, random::wide_bits()),
             client: ClientId::new(random::bits()),
             holder: Holder(random::bits()),
             answers: kind.web_socket(),

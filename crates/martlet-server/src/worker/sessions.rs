@@ -1,15 +1,15 @@
 //! The sessions of one worker: by index, by key and by user, and the connection that carries each.
 
+use std::hash::BuildHasher as _;
 use std::time::Duration;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashTable};
 use martlet_core::hub::ReaderKey;
 use martlet_core::model::{ChannelName, ClientId, Refusal, SessionKey, UserId};
 use martlet_core::session::{Polls, Session};
 use martlet_core::time::{Instant, Wheel};
 use martlet_transport::outlet::Outlet;
 use slab::Slab;
-use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use crate::mail::Whom;
@@ -26,7 +26,7 @@ pub struct Attachment {
     /// How events are written there.
     pub kind: WireKind,
     /// What a plain stream still waits for before it begins.
-    pub opening: Option<PlainOpening>,
+    pub opening: Option<Box<PlainOpening>>,
     /// How many bytes may be written until it is to end.
     pub left: Option<usize>,
     /// The polls that carry it, if no connection of its own does.
@@ -103,8 +103,9 @@ pub(super) struct Entry {
 pub(super) struct Sessions {
     entries: Slab<Entry>,
     generations: u32,
-    by_key: HashMap<SessionKey, SessionIndex, foldhash::fast::RandomState>,
-    by_client: HashMap<ClientId, SmallVec<[SessionIndex; 2]>, foldhash::fast::RandomState>,
+    /// By the client's name; few have the same.
+    by_client: HashTable<SessionIndex>,
+    hasher: foldhash::fast::RandomState,
     by_user: HashMap<UserId, Vec<SessionIndex>, foldhash::fast::RandomState>,
     by_reader: Vec<Option<Carried>>,
     dirty: Vec<SessionIndex>,
@@ -123,8 +124,8 @@ impl Sessions {
         Self {
             entries: Slab::new(),
             generations: 0,
-            by_key: HashMap::default(),
-            by_client: HashMap::default(),
+            by_client: HashTable::new(),
+            hasher: foldhash::fast::RandomState::default(),
             by_user: HashMap::default(),
             by_reader: Vec::new(),
             dirty: Vec::new(),
@@ -142,7 +143,6 @@ impl Sessions {
         outlet: Outlet,
     ) -> SessionIndex {
         self.generations = self.generations.wrapping_add(1);
-        let key = session.key();
         let watched = attachment.left.is_some() || matches!(outlet, Outlet::Batch(_));
         let place = self.entries.insert(Entry {
             session,
@@ -156,7 +156,6 @@ impl Sessions {
             listed: None,
         });
         let index = SessionIndex(place as u32, self.generations);
-        self.by_key.insert(key, index);
         self.attached += 1;
         let slot = reader.0 as usize;
         if self.by_reader.len() <= slot {
@@ -193,8 +192,39 @@ impl Sessions {
         None
     }
 
+    /// The slot that the next session gets, which its key names.
+    pub fn next_slot(&self) -> u32 {
+        self.entries.vacant_key() as u32
+    }
+
     pub fn by_key(&self, key: SessionKey) -> Option<SessionIndex> {
-        self.by_key.get(&key).copied()
+        let entry = self.entries.get(key.slot() as usize)?;
+        (entry.session.key() == key).then_some(SessionIndex(key.slot(), entry.generation))
+    }
+
+    fn by_client(&self, client: ClientId) -> impl Iterator<Item = SessionIndex> {
+        let same = self.by_client.iter_hash(self.hasher.hash_one(client)).copied();
+        same.filter(move |index| self.client(*index) == Some(client))
+    }
+
+    fn client(&self, index: SessionIndex) -> Option<ClientId> {
+        self.entries.get(index.0 as usize).map(|entry| entry.session.client())
+    }
+
+    fn list_client(&mut self, index: SessionIndex, client: ClientId) {
+        let Self { entries, by_client, hasher, .. } = self;
+        let hash = |index: &SessionIndex| {
+            let entry = entries.get(index.0 as usize);
+            hasher.hash_one(entry.map(|entry| entry.session.client()).unwrap_or(client))
+        };
+        by_client.insert_unique(hasher.hash_one(client), index, hash);
+    }
+
+    fn unlist_client(&mut self, index: SessionIndex, client: ClientId) {
+        let hash = self.hasher.hash_one(client);
+        if let Ok(listed) = self.by_client.find_entry(hash, |listed| *listed == index) {
+            listed.remove();
+        }
     }
 
     pub fn carried(&self, reader: ReaderKey) -> Option<&Carried> {
@@ -217,9 +247,7 @@ impl Sessions {
     pub fn of(&self, whom: &Whom) -> Vec<SessionIndex> {
         match whom {
             Whom::User(user) => self.by_user.get(user).cloned().unwrap_or_default(),
-            Whom::Client(client) => {
-                self.by_client.get(client).map(|found| found.to_vec()).unwrap_or_default()
-            }
+            Whom::Client(client) => self.by_client(*client).collect(),
             Whom::Session(key) => self.by_key(*key).into_iter().collect(),
         }
     }
@@ -240,10 +268,7 @@ impl Sessions {
         let Some(entry) = self.get(index) else { return };
         let (client, user) = (entry.session.client(), entry.session.identity().user.clone());
         let before = std::mem::replace(&mut entry.listed, user.clone());
-        let of_client = self.by_client.entry(client).or_default();
-        if !of_client.contains(&index) {
-            of_client.push(index);
-        }
+        self.list_client(index, client);
         if before != user {
             self.unlist_user(index, before);
             user.into_iter().for_each(|user| self.by_user.entry(user).or_default().push(index));
@@ -264,14 +289,7 @@ impl Sessions {
             return;
         }
         let entry = self.entries.remove(index.0 as usize);
-        let (key, client) = (entry.session.key(), entry.session.client());
-        self.by_key.remove(&key);
-        if let Some(of_client) = self.by_client.get_mut(&client) {
-            of_client.retain(|listed| *listed != index);
-            if of_client.is_empty() {
-                self.by_client.remove(&client);
-            }
-        }
+        self.unlist_client(index, entry.session.client());
         self.unlist_user(index, entry.listed);
     }
 
@@ -330,3 +348,7 @@ impl Sessions {
         self.attached
     }
 }
+
+/// What a session takes here, beside what it has on the heap.
+#[cfg(test)]
+pub const ENTRY_BYTES: usize = size_of::<Entry>();

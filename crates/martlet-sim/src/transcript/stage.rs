@@ -293,7 +293,7 @@ impl Stage {
 /// What a session of this connection begins with: names that can be foreseen.
 fn opening(connection: u32, answers: bool) -> Opening {
     Opening {
-        key: SessionKey::new(0, connection.into()),
+        key: SessionKey::new(0, 0, connection.into()),
         client: ClientId::new(connection.into()),
         holder: Holder(connection.into()),
         answers,

@@ -142,7 +142,7 @@ impl World {
     ) -> Opening {
         let random = (u128::from(self.dice.bits()) << 64) | u128::from(self.dice.bits());
         Opening {
-            key: SessionKey::new(place.worker.0, random),
+            key: SessionKey::new(place.worker.0, 0, random),
             client: ClientId::new(self.dice.bits()),
             holder: Holder(connection.0),
             answers,

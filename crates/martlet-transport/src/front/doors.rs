@@ -70,9 +70,11 @@ pub trait Doors: 'static {
 
     /// Takes over a request that stays open, with its stream, until it ends. Gives the connection
     /// back if the client may ask something else on it. The future is what stays in memory all
-    /// that time: what it does not need (most of the head) is best used up before it is made.
-    fn hold(self: Rc<Self>, head: Head, held: Held)
-    -> impl Future<Output = Option<Held>> + 'static;
+    /// that time, so what is large in it and not always there is best boxed.
+    fn hold(
+        self: Rc<Self>,
+        request: Box<(Head, Held)>,
+    ) -> impl Future<Output = Option<Box<Held>>> + 'static;
 
     /// The service for a connection, which `cut` ends.
     fn service(&self, peer: Peer, cut: Cut) -> Self::Service;

@@ -24,7 +24,6 @@ const CONNECTION_WINDOW: u32 = 256 * 1024;
 pub(super) async fn serve_http1<D: Doors>(
     rewind: Rewind,
     doors: Rc<D>,
-    peer: Peer,
     options: Rc<FrontOptions>,
     stop: impl Future<Output = ()>,
 ) {
@@ -35,7 +34,7 @@ pub(super) async fn serve_http1<D: Doors>(
         .max_headers(options.head.fields)
         .max_header_size(options.head.bytes)
         .max_buf_size(options.buffer_bytes);
-    let cut = Cut::default();
+    let (cut, peer) = (Cut::default(), Peer::of(rewind.stream()));
     let service = Strict { service: doors.service(peer, cut.clone()), doors };
     let mut connection =
         pin!(builder.serve_connection(TokioIo::new(rewind), service).with_upgrades());
@@ -56,7 +55,6 @@ pub(super) async fn serve_http1<D: Doors>(
 pub(super) async fn serve_http2<D: Doors>(
     rewind: Rewind,
     doors: Rc<D>,
-    peer: Peer,
     options: Rc<FrontOptions>,
     stop: impl Future<Output = ()>,
 ) {
@@ -73,7 +71,7 @@ pub(super) async fn serve_http2<D: Doors>(
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(options.buffer_bytes)
         .max_header_list_size(u32::try_from(options.head.bytes).unwrap_or(u32::MAX));
-    let cut = Cut::default();
+    let (cut, peer) = (Cut::default(), Peer::of(rewind.stream()));
     let service = Strict { service: doors.service(peer, cut.clone()), doors };
     let mut connection = pin!(builder.serve_connection(TokioIo::new(rewind), service));
     tokio::select! {

@@ -35,7 +35,8 @@ impl Doors for TestDoors {
         matches!(head.path(), "/hold" | "/poll") || handshake::wants_websocket(head)
     }
 
-    async fn hold(self: Rc<Self>, head: Head, mut held: Held) -> Option<Held> {
+    async fn hold(self: Rc<Self>, request: Box<(Head, Held)>) -> Option<Box<Held>> {
+        let (head, mut held) = *request;
         if handshake::wants_websocket(&head) {
             let mut answer = Vec::new();
             accept(&head).write(&mut answer);
@@ -49,7 +50,7 @@ impl Doors for TestDoors {
             let (ok, none) = (StatusCode::OK, HeaderMap::new());
             http1::write_whole(&mut answer, head.version, ok, none, b"batch", keep_alive);
             say(&held.stream, &answer).await;
-            return keep_alive.then_some(held);
+            return keep_alive.then(|| Box::new(held));
         }
         let time = Duration::from_secs(5);
         let body = http1::read_body(&held.stream, &mut held.leftover, &head, 10, time).await;
@@ -548,12 +549,9 @@ impl Doors for QuietDoors {
         true
     }
 
-    fn hold(self: Rc<Self>, _: Head, held: Held) -> impl Future<Output = Option<Held>> + 'static {
-        let stream = Rc::new(held.stream);
-        async move {
-            stream.closed().await;
-            None
-        }
+    async fn hold(self: Rc<Self>, request: Box<(Head, Held)>) -> Option<Box<Held>> {
+        request.1.stream.closed().await;
+        None
     }
 
     fn service(&self, _: Peer, cut: Cut) -> TestService {

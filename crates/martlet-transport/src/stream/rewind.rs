@@ -28,6 +28,11 @@ impl Rewind {
         Self { stream, ahead, replayed: 0, read: 0 }
     }
 
+    /// The stream.
+    pub fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
     /// The stream, and what has not been replayed yet.
     pub fn into_parts(self) -> (Stream, Vec<u8>) {
         let mut ahead = self.ahead;

@@ -214,7 +214,7 @@ fn both_wires_say_the_same() {
     assert!(dialed.into_iter().any(|output| matches!(output, Output::Dial(_))));
     let connected = Event::Connected(Box::new(Connected {
         client: martlet_core::model::ClientId::new(1),
-        session: SessionKey::new(0, 1),
+        session: SessionKey::new(0, 0, 1),
         user: None,
         resumed: false,
         grant: "g1.x".into(),

@@ -14,8 +14,8 @@ fn publication_ids_sort_by_time() {
 
 #[test]
 fn a_session_key_says_where_it_leads_and_shows_no_more() {
-    let key = SessionKey::new(513, u128::MAX);
-    assert_eq!(key.worker(), 513);
+    let key = SessionKey::new(513, 70_000, u128::MAX);
+    assert_eq!((key.worker(), key.slot()), (513, 70_000));
     assert_eq!(SessionKey::parse(&key.to_string()), Some(key));
     assert_eq!(format!("{key:?}"), "SessionKey(worker 513)");
 }
@@ -46,15 +46,17 @@ fn a_user_is_any_text_of_one_line_and_reasonable_length() {
 
 proptest! {
     #[test]
-    fn identifiers_come_back(bits in any::<u128>(), client in any::<u64>(), worker in any::<u16>()) {
+    fn identifiers_come_back(
+        bits in any::<u128>(), client in any::<u64>(), worker in any::<u16>(), slot in any::<u32>(),
+    ) {
         let id = PublicationId::from_bits(bits);
         prop_assert_eq!(PublicationId::parse(&id.to_string()), Some(id));
         prop_assert_eq!(id.bits(), bits);
         let client = ClientId::new(client);
         prop_assert_eq!(ClientId::parse(&client.to_string()), Some(client));
-        let key = SessionKey::new(worker, bits);
+        let key = SessionKey::new(worker, slot, bits);
         prop_assert_eq!(SessionKey::parse(&key.to_string()), Some(key));
-        prop_assert_eq!(key.worker(), worker);
+        prop_assert_eq!((key.worker(), key.slot()), (worker, slot));
     }
 
     #[test]

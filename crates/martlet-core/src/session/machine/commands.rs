@@ -17,10 +17,10 @@ impl Session {
             (_, Command::Connect(_)) => {
                 self.handle_refused(now, id, None, Code::AlreadyConnected);
             }
-            (Stage::Connecting { backlog, .. }, command) if backlog.len() < room => {
-                backlog.push(Numbered { id, command });
+            (Stage::Connecting(connecting), command) if connecting.backlog.len() < room => {
+                connecting.backlog.push(Numbered { id, command });
             }
-            (Stage::Connecting { .. }, _) => {
+            (Stage::Connecting(_), _) => {
                 self.handle_refused(now, id, None, Code::TooManyCommands);
             }
             (_, Command::Pong) => _ = self.handle_sign(now),
@@ -125,7 +125,7 @@ impl Session {
         let question = match (&connect.grant, &connect.token) {
             (Some(text), _) => match self.rules.grant_key.verify(now.wall, text) {
                 Ok(good) => {
-                    grant = Some(Box::new(good.clone()));
+                    grant = Some(good.clone());
                     Some(Question::Grant(Box::new(good)))
                 }
                 Err(error) => return self.turn_away(id, grant_code(error).into()),
@@ -136,8 +136,8 @@ impl Session {
             }
             (None, None) => None,
         };
-        let connect = Box::new(connect);
-        self.stage = Stage::Connecting { id, connect, grant, backlog: Vec::new() };
+        let connecting = Connecting { id, connect, grant, backlog: Vec::new() };
+        self.stage = Stage::Connecting(Box::new(connecting));
         match question {
             Some(question) => self.ask(Asked::Connect, question),
             None => self.admit(now, Verdict::Identity(Box::default())),
@@ -147,16 +147,17 @@ impl Session {
     /// The verdict on a `connect`.
     pub(super) fn admit(&mut self, now: Now, verdict: Verdict) {
         let stage = std::mem::replace(&mut self.stage, Stage::Attached);
-        let Stage::Connecting { id, connect, grant, backlog } = stage else {
+        let Stage::Connecting(connecting) = stage else {
             self.stage = stage;
             return;
         };
+        let Connecting { id, connect, grant, backlog } = *connecting;
         let resumed = grant.is_some() && connect.session.is_some();
         match (verdict, grant) {
-            (Verdict::Identity(identity), None) => self.identity = Arc::new(*identity),
+            (Verdict::Identity(identity), None) => self.know(identity),
             (Verdict::Stands, Some(grant)) => {
                 self.opening.client = grant.client;
-                self.identity = Arc::new(grant.identity);
+                self.know(Box::new(grant.identity));
                 self.grants = grant.channels;
             }
             (Verdict::Refused(refusal), _) => return self.turn_away(id, refusal),
@@ -166,18 +167,23 @@ impl Session {
             self.outputs.push_back(Output::Replace(session));
         }
         self.tell_connected(now, id, resumed);
-        self.follow_first(now, id, *connect);
+        self.follow_first(now, id, connect);
         backlog.into_iter().for_each(|numbered| self.handle_command(now, numbered));
+    }
+
+    /// Keeps who the client is, if it is anybody.
+    fn know(&mut self, identity: Box<Identity>) {
+        self.identity = Some(identity).filter(|identity| **identity != *Identity::nobody());
     }
 
     fn tell_connected(&mut self, now: Now, id: u32, resumed: bool) {
         let connected = Connected {
             client: self.opening.client,
             session: self.opening.key,
-            user: self.identity.user.clone(),
+            user: self.identity().user.clone(),
             resumed,
             grant: self.grant(now).0,
-            expires: self.identity.expires,
+            expires: self.identity().expires,
             ping: self.rules.ping,
             pong: self.rules.pong,
             time: now.wall,
@@ -190,7 +196,7 @@ impl Session {
     fn follow_first(&mut self, now: Now, id: u32, connect: Connect) {
         let asked: Vec<_> = connect.subscribe.iter().map(|s| s.channel.clone()).collect();
         connect.subscribe.into_iter().for_each(|subscribe| self.subscribe(now, id, subscribe));
-        let named = self.identity.channels.clone();
+        let named = self.identity().channels.clone();
         for channel in named.into_iter().filter(|channel| !asked.contains(channel)) {
             let start = connect.cursor.position(&channel).map_or(Start::Now, Start::After);
             self.follow(now, 0, Subscribe { channel, token: None, start });
@@ -210,7 +216,7 @@ impl Session {
         if let Err(refusal) = self.permitted(now, &channel, Verb::Publish) {
             return self.refuse_in(id, &channel, refusal);
         }
-        let user = self.identity.user.clone();
+        let user = self.identity().user.clone();
         draft.from = Some(Publisher { client: self.opening.client, user });
         self.request(Asked::Publish { id, channel }, Request::Publish(draft));
     }
@@ -247,9 +253,9 @@ impl Session {
 
     pub(super) fn refreshed(&mut self, now: Now, id: u32, verdict: Verdict) {
         match verdict {
-            Verdict::Identity(identity) if identity.user == self.identity.user => {
-                self.identity = Arc::new(*identity);
-                let expires = self.identity.expires;
+            Verdict::Identity(identity) if identity.user == self.identity().user => {
+                self.know(identity);
+                let expires = self.identity().expires;
                 self.answer(id, Event::Refreshed { channel: None, expires });
                 self.tell_grant(now);
             }

@@ -48,7 +48,7 @@ impl Session {
         let known = self.grants.iter().find(|grant| grant.channel == channel);
         let known = known.map_or(Verbs::NONE, |grant| grant.verbs);
         let verbs = Verbs::READ.iter().fold(known, Verbs::with);
-        let expires = self.identity.expires;
+        let expires = self.identity().expires;
         self.keep_grant(ChannelGrant { channel: channel.clone(), verbs, expires });
         self.follow_permitted(0, channel, Start::Now);
         self.tell_grant(now);
@@ -88,6 +88,8 @@ impl Session {
             return self.followed_in_vain(id, channel, wanted);
         };
         following.on = true;
+        // The owner's name is one that all who follow the channel share.
+        following.channel = followed.channel.clone();
         let subscribed = Subscribed {
             channel: channel.clone(),
             position: followed.begin,
@@ -121,8 +123,8 @@ impl Session {
         following.into_iter().for_each(|following| following.member = true);
         let member = Member {
             client: self.opening.client,
-            user: self.identity.user.clone(),
-            info: self.identity.info.clone(),
+            user: self.identity().user.clone(),
+            info: self.identity().info.clone(),
         };
         let enter = Request::Enter { channel, member, holder: self.opening.holder };
         self.outputs.push_back(Output::Request(0, enter));
@@ -184,7 +186,7 @@ impl Session {
 
     /// Ends what a token permitted that has expired.
     pub(super) fn end_expired(&mut self, now: Now) {
-        if self.identity.expires.is_some_and(|expires| expires <= now.wall) {
+        if self.identity().expires.is_some_and(|expires| expires <= now.wall) {
             return self.close(Code::Expired.into());
         }
         let over = |grant: &ChannelGrant| grant.expires.is_some_and(|e| e <= now.wall);

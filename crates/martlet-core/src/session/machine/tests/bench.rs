@@ -68,7 +68,7 @@ fn strict(history_size: usize) -> Namespace {
 
 pub fn opening() -> Opening {
     Opening {
-        key: SessionKey::new(1, 11),
+        key: SessionKey::new(1, 0, 11),
         client: ClientId::new(5),
         holder: Holder(9),
         answers: true,
