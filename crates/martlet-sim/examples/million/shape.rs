@@ -128,11 +128,13 @@ fn fan_out(node: &mut Node, names: &[ChannelName], shape: Shape, count: usize) -
     assert_eq!(node.writes - writes, shape.sessions, "one write for each");
     assert!(node.written - written > shape.sessions * count * 128, "everybody got everything");
     let of = if count == 1 { "1 publication".into() } else { format!("{count} publications") };
+    let bytes = (node.written - written) / (shape.sessions * count);
     let nanos = all.as_secs_f64() * 1e9 / (shape.sessions * count) as f64;
     vec![
         millis(&format!("{of} in every channel, published"), published),
         millis(&format!("{of} in every channel, written to all"), all),
         row(&format!("{of} in every channel, each delivery"), format!("{nanos:.0} ns")),
+        row("  and its bytes", bytes),
     ]
 }
 
