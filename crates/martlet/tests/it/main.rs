@@ -10,6 +10,7 @@ mod help;
 mod played;
 mod program;
 mod publish;
+mod scaling;
 mod subscribe;
 mod together;
 mod token;
