@@ -1,0 +1,14 @@
+/** Where things are in this repository. */
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The folder bench/. */
+export const bench = dirname(dirname(fileURLToPath(import.meta.url)));
+/** The repository. */
+export const root = dirname(bench);
+/** What was measured last: the source of the document. */
+export const latest = join(bench, "results/latest.json");
+/** The document that is made of it. */
+export const document = join(root, "docs/performance.md");
+/** Where its plots are. */
+export const plots = join(root, "docs/performance");
