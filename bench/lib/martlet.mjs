@@ -18,7 +18,8 @@ export async function measure(martlet, args, { onError }) {
   try {
     return { output: JSON.parse(stdout) };
   } catch {
-    const why = stderr.trim().split("\n").slice(-3).join(" ") || error?.message.split("\n")[0];
-    return { failed: why || "it printed no JSON" };
+    const lines = stderr.trim().split("\n");
+    const why = lines.find((line) => line.startsWith("error: ")) ?? lines.at(-1);
+    return { failed: why || error?.message.split("\n")[0] || "it printed no JSON" };
   }
 }

@@ -13,13 +13,22 @@ const folders = [join(root, "target/tools/bin"), ...process.env.PATH.split(delim
 const nchanModule = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 
 /**
- * The peers, in the order in which reports name them. `kind` is the dialect that the generator speaks with it, `takes`
- * what it can be measured for. `needs` is what must exist beside the program.
+ * The peers, in the order in which reports name them. `kind` is the dialect that the generator speaks with it. `needs`
+ * is what must exist beside the program. Those that are `deaf` take publications on another connection only.
  */
 export const peers = [
   { name: "uWebSockets", says: "uWebSockets in Bun", kind: "broadcast", program: bun, script: "bun.ts" },
-  { name: "redis", says: "Redis (TCP)", kind: "redis", program: "redis-server", file: "redis.conf" },
-  { name: "nchan", says: "Nchan", kind: "nchan", program: "nginx", file: "nchan.conf", flags: ["-c"], needs: nchanModule },
+  { name: "redis", says: "Redis (TCP)", kind: "redis", program: "redis-server", file: "redis.conf", deaf: true },
+  {
+    name: "nchan",
+    says: "Nchan",
+    kind: "nchan",
+    program: "nginx",
+    file: "nchan.conf",
+    flags: ["-c"],
+    needs: nchanModule,
+    deaf: true,
+  },
   { name: "ws", says: "ws", kind: "broadcast", program: () => process.execPath, script: "ws.mjs", needs: packaged("ws") },
   { name: "mosquitto", says: "Mosquitto", kind: "mosquitto", program: "mosquitto", file: "mosquitto.conf", flags: ["-c"] },
   { name: "centrifugo", says: "Centrifugo", kind: "centrifugo", program: "centrifugo", file: "centrifugo.toml", flags: ["-c"] },
@@ -47,6 +56,7 @@ export const peers = [
     program: "mercure",
     file: "mercure.Caddyfile",
     flags: ["run", "--adapter", "caddyfile", "--config"],
+    deaf: true,
   },
 ];
 

@@ -2,7 +2,8 @@
  * What a run measures, in which order, and by which call of `martlet bench`. What is wanted of the figures is in
  * targets.mjs, how they are told in sections.mjs.
  *
- * `beside` says what takes turns with martlet: loops of the program itself, or all the peers that are there.
+ * `beside` says what takes turns with martlet: loops of the program itself, `peers` for all that are there, `speakers`
+ * for those in which a client can publish on the connection that it follows by, or the name of one.
  */
 /** The loops of the program itself. */
 export const loops = ["bare", "cork", "places"];
@@ -59,7 +60,7 @@ export function plan({ quick, files }) {
       call: ["recover", "--clients", Math.min(quick ? 1000 : 10_000, Math.floor((files - others) / 2)), "--behind", 100],
       beside: ["bare"],
     },
-    { id: "echo", call: ["echo", "--connections", 100, ...time(2)], beside: ["bare", "peers"] },
+    { id: "echo", call: ["echo", "--connections", 100, ...time(2)], beside: ["bare", "speakers"] },
     { id: "connect", call: ["connect", "--connections", 1000, "--rounds", quick ? 1 : 3], beside: ["bare", "peers"] },
     { id: "history", history: { publications: quick ? 20_000 : 200_000, payload: 128 } },
   ];

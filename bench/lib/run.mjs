@@ -28,18 +28,7 @@ const help = `Measures martlet beside its peers, and writes docs/performance.md
   bench/run --out FILE             writes the figures there, and leaves the document alone
 `;
 
-const { values: options } = parseArgs({
-  options: {
-    quick: { type: "boolean" },
-    only: { type: "string" },
-    peers: { type: "string" },
-    martlet: { type: "string" },
-    "no-install": { type: "boolean" },
-    out: { type: "string" },
-    help: { type: "boolean", short: "h" },
-  },
-});
-
+const options = asked();
 if (options.help) {
   process.stdout.write(help);
   process.exit(0);
@@ -64,6 +53,19 @@ try {
 } finally {
   await endAll();
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** What was asked for on the command line. */
+function asked() {
+  const text = { type: "string" };
+  const yes = { type: "boolean" };
+  const options = { quick: yes, only: text, peers: text, martlet: text, "no-install": yes, out: text, help: { ...yes, short: "h" } };
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    process.stderr.write(`${error.message}\n\n${help}`);
+    process.exit(2);
+  }
 }
 
 /** Starts the peers that are there: those that run, and why the others do not. */
@@ -113,15 +115,31 @@ function wanted(id, word) {
   return id === word || id.startsWith(`${word}-`);
 }
 
-/** One measurement, with the command as a person would give it: the peers' addresses are of this run only. */
+/**
+ * One measurement, with the command as a person would give it: the peers' addresses are of this run only. If it fails
+ * with the peers it is taken once more without them, so that one of them does not cost us the others' figures.
+ */
 async function take(martlet, { id, call, beside: whom, history }, { running, measurements }) {
   if (history) return { id, history, ...(await attempt(() => measureHistory(martlet, history, { cores }))) };
   const args = typeof call === "function" ? call(measurements) : call;
-  const others = whom.flatMap((who) => (loops.includes(who) ? { loop: who } : running.filter(({ name }) => [name, "peers"].includes(who))));
+  const taken = await takeBeside(martlet, args, whom.flatMap((who) => among(who, running)));
+  if (taken.failed === undefined || whom.every((who) => loops.includes(who))) return { id, ...taken };
+  say(`${id}: ${taken.failed}: once more without the peers`);
+  const alone = await takeBeside(martlet, args, whom.flatMap((who) => among(who, [])));
+  return { id, ...alone, lacking: taken.failed };
+}
+
+async function takeBeside(martlet, args, others) {
   const told = others.flatMap((who) => ["--beside", who.loop ?? beside(who)]);
   const shown = others.flatMap((who) => ["--beside", who.loop ?? beside(who).replace(/=.*/, "=…")]);
   const command = ["martlet", "bench", ...args, ...shown].join(" ");
-  return { id, command, ...(await measure(martlet, [...args, ...told], { onError: (text) => process.stderr.write(text) })) };
+  return { command, ...(await measure(martlet, [...args, ...told], { onError: (text) => process.stderr.write(text) })) };
+}
+
+/** Whom a word of the plan means: a loop, one peer, all of them, or those that hear and speak on one connection. */
+function among(who, running) {
+  if (loops.includes(who)) return [{ loop: who }];
+  return running.filter(({ name, deaf }) => who === "peers" || who === name || (who === "speakers" && !deaf));
 }
 
 async function attempt(what) {

@@ -114,10 +114,11 @@ const told = {
 };
 
 /** The section of one measurement. */
-export function section({ id, command, output, failed }, names) {
+export function section({ id, command, output, failed, lacking }, names) {
   const [title, words] = told[id] ?? [id, ""];
   const parts = [`### ${title}`, words];
   if (command) parts.push(`\`${command}\``);
+  if (lacking) parts.push(`**Without the peers:** with them it failed (${lacking}).`);
   if (failed) parts.push(`**Not measured:** ${failed}`);
   else if (output.results) parts.push(tableOf(output, names), notesOf(output));
   else parts.push(historyOf(output));

@@ -9,7 +9,7 @@ import { drawings, markdown } from "../lib/report.mjs";
 import { table } from "../lib/table.mjs";
 import { judged } from "../lib/targets.mjs";
 
-const results = JSON.parse(readFileSync(join(bench, "test/results.json"), "utf8"));
+const results = JSON.parse(readFileSync(join(bench, "canned/results.json"), "utf8"));
 
 /** The first row whose figure begins so. */
 function row(begin, from = results) {
