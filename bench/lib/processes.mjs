@@ -8,6 +8,7 @@ import { connect, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const started = new Set();
+let ending = false;
 
 /** As many open files as allowed; the given cores; and it ends with this program, should that be killed outright. */
 const begin =
@@ -15,8 +16,9 @@ const begin =
   'if setpriv --pdeathsig TERM true 2>/dev/null; then set -- setpriv --pdeathsig TERM "$@"; fi; ' +
   'exec taskset -c "$cores" "$@"';
 
-/** Starts a program. What it says goes to our own errors, and is remembered for whoever asks why it ended. */
+/** Starts a program. The end of what it says is remembered for whoever asks why it ended. */
 export function start(program, args, { name, cores, env = {} }) {
+  if (ending) throw new Error("the run is ending");
   const child = spawn("sh", ["-c", begin, name, cores, program, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...env },
@@ -34,6 +36,8 @@ export function start(program, args, { name, cores, env = {} }) {
 /** Runs a program to its end, for at most so many seconds, and gives what it said. */
 export function run(program, args, { seconds = 20, onError = () => {} } = {}) {
   return new Promise((resolve) => {
+    // Who waits for it waits until this program has ended, which is soon.
+    if (ending) return;
     const options = { maxBuffer: 64 << 20, timeout: seconds * 1000 };
     const child = execFile(program, args, options, (error, stdout, stderr) => resolve({ error, stdout, stderr }));
     started.add(child);
@@ -45,6 +49,7 @@ export function run(program, args, { seconds = 20, onError = () => {} } = {}) {
 
 /** Ends everything that was started: politely, and after three seconds for good. */
 export async function endAll() {
+  ending = true;
   const children = [...started];
   for (const child of children) child.kill("SIGTERM");
   const end = Date.now() + 3000;

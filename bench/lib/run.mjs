@@ -39,11 +39,12 @@ const words = (text) => text?.split(",").map((word) => word.trim());
 
 /** The last core is the generator's; the servers have the others, like those that `martlet bench` starts. */
 const count = availableParallelism();
-const cores = count < 2 ? "0" : count === 2 ? "0" : `0-${count - 2}`;
+const cores = count <= 2 ? "0" : `0-${count - 2}`;
 const files = fileLimit();
 
-endAllOnSignals();
 const folder = mkdtempSync(join(tmpdir(), "martlet-bench-"));
+endAllOnSignals();
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 // Some peers give up being root, and still want to read their configuration there.
 chmodSync(folder, 0o755);
 try {
@@ -52,7 +53,6 @@ try {
   finish(await takeAll(martlet, await startPeers()));
 } finally {
   await endAll();
-  rmSync(folder, { recursive: true, force: true });
 }
 
 /** What was asked for on the command line. */
