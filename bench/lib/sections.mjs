@@ -24,6 +24,7 @@ const columns = {
     beside("cpu", "CPU"),
     { title: "CPU µs/delivery", cell: (one) => written(one.server_cpu_us_per_delivery) },
     { title: "deliveries/s", cell: (one) => grouped(one.deliveries_per_second) },
+    { title: "bytes", cell: (one) => grouped(one.bytes_per_delivery) },
     { title: "a read", cell: (one) => written(one.deliveries_per_read) },
     ...latency,
     { title: "missed", cell: (one) => grouped(one.missed) },
@@ -73,7 +74,7 @@ const told = {
   "fanout-1": [
     "One publication at a time",
     "One publisher, 1,000 subscribers of one channel, 128 bytes, and the next publication when everybody has the last one. There is nothing to put together: " +
-      "every delivery is a write of its own, and what differs is what a server does beside it.",
+      "every delivery is a write of its own, and what differs is what a server does beside it. `bytes` is what a delivery is on the wire, all told.",
   ],
   "fanout-4": [
     "Four publications in flight",
