@@ -47,7 +47,7 @@ export function plan({ quick, files }) {
       call: ["channels", "--channels", 100, "--subscribers-each", 10, ...time(2)],
       beside: ["bare", "peers"],
     },
-    { id: "cores", call: ["cores"], beside: [] },
+    { id: "cores", call: ["cores", "--workers", 2], beside: [] },
     {
       id: "idle",
       call: ["idle", "--connections", idle, ...transports(["websocket", "sse", "stream", "poll"]), ...wait(3)],
@@ -57,7 +57,7 @@ export function plan({ quick, files }) {
     { id: "publish", call: ["publish", "--batch", "1,100", ...wait(4)], beside: ["redis"] },
     {
       id: "recover",
-      call: ["recover", "--clients", Math.min(quick ? 1000 : 10_000, Math.floor((files - others) / 2)), "--behind", 100],
+      call: ["recover", "--clients", quick ? 1000 : 10_000, "--behind", 100],
       beside: ["bare"],
     },
     { id: "echo", call: ["echo", "--connections", 100, ...time(2)], beside: ["bare", "speakers"] },

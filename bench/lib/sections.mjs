@@ -58,12 +58,14 @@ const columns = {
     { title: "live p99 before, ms", cell: (one) => written(milliseconds(one.live_before_us?.p99)) },
     { title: "live p99 meanwhile, ms", cell: (one) => written(milliseconds(one.live_during_us?.p99)) },
     { title: "missed", cell: (one) => grouped(one.missed) },
+    { title: "gaps", cell: (one) => grouped(one.gaps) },
   ],
   cores: [
     { title: "workers", cell: (one) => grouped(one.workers) },
     beside("speed", "speed"),
     { title: "deliveries/s", cell: (one) => grouped(one.deliveries_per_second) },
     { title: "CPU µs/delivery", cell: (one) => written(one.server_cpu_us_per_delivery) },
+    { title: "cores used", cell: (one) => written(one.server_cores) },
   ],
 };
 columns.echo = columns.fanout;
