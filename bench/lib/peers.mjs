@@ -118,7 +118,7 @@ async function nginxVersion() {
   return `${nchan} in nginx ${/\d+\.\d+\.\d+/.exec(stderr)?.[0]}`;
 }
 
-/** Starts a peer on the given cores, and resolves when it listens: its name, kind, address and processes. */
+/** Starts a peer on the given cores, and resolves when it listens: what it is, and its address and processes. */
 export async function startPeer(peer, { cores, files, folder }) {
   const port = await freePort();
   const key = randomBytes(32).toString("hex");
@@ -127,7 +127,7 @@ export async function startPeer(peer, { cores, files, folder }) {
   const child = start(programOf(peer), args, { name: peer.name, cores, env: { PORT: port, NODE_ENV: "production" } });
   await listens(port, child);
   const user = peer.kind === "mercure" ? `${token(key)}@` : "";
-  return { ...peer, url: `http://${user}127.0.0.1:${port}`, pids: tree(child.pid) };
+  return { ...peer, child, url: `http://${user}127.0.0.1:${port}`, pids: tree(child.pid) };
 }
 
 /** A peer's configuration with this run's values in it, in the run's folder. */

@@ -52,6 +52,8 @@ export function plan({ quick, files }) {
       id: "idle",
       call: ["idle", "--connections", idle, ...transports(["websocket", "sse", "stream", "poll"]), ...wait(3)],
       beside: ["bare", "peers"],
+      // Memory that a peer got for others and kept would not be counted a second time.
+      fresh: true,
     },
     { id: "heartbeats", call: ["idle", "--connections", idle, ...wait(50)], beside: [] },
     { id: "publish", call: ["publish", "--batch", "1,100", ...wait(4)], beside: ["redis"] },

@@ -13,7 +13,7 @@ import { build, measure } from "./martlet.mjs";
 import { beside, peers, programOf, startPeer, versionOf } from "./peers.mjs";
 import { bench, latest } from "./places.mjs";
 import { loops, plan } from "./plan.mjs";
-import { endAll, endAllOnSignals, fileLimit } from "./processes.mjs";
+import { end, endAll, endAllOnSignals, fileLimit } from "./processes.mjs";
 import { writeDocument } from "./report.mjs";
 import { table } from "./table.mjs";
 
@@ -98,6 +98,7 @@ async function takeAll(martlet, { running, missing }) {
   for (const one of all.filter(({ id }) => words(options.only)?.some((word) => wanted(id, word)) ?? true)) {
     const begun = Date.now();
     say(`${one.id} …`);
+    if (one.fresh) running = await Promise.all(running.map(startAnew));
     measurements.push(await take(martlet, one, { running, measurements }));
     const { failed } = measurements.at(-1);
     say(`${one.id}: ${failed ?? "ok"}, ${Math.round((Date.now() - begun) / 1000)} s`);
@@ -108,6 +109,12 @@ async function takeAll(martlet, { running, missing }) {
     missing,
     measurements,
   };
+}
+
+/** The same peer in a new process, which has kept nothing of what was measured before. */
+async function startAnew({ child, version, ...peer }) {
+  await end(child);
+  return { version, ...(await startPeer(peer, { cores, files, folder })) };
 }
 
 /** `fanout` means all measurements whose name begins with it. */
