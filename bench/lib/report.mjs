@@ -41,14 +41,18 @@ function namesOf({ peers }) {
 
 function head(results) {
   const { about } = results;
-  const quick = about.quick ? "\n\n**This was a short run, made to see that all of it works: do not quote its figures.**" : "";
+  const warnings = [
+    about.quick && "This was a short run, made to see that all of it works: do not quote its figures.",
+    found(results.measurements)?.optimized === false && "It was a debug build, whose figures mean nothing.",
+  ];
+  const warning = warnings.filter(Boolean).map((words) => `\n\n**${words}**`).join("");
   return `<!-- Made by bench/report of bench/results/latest.json. Change those, not this. -->
 
 # Performance
 
 What martlet costs, measured on ${about.date} beside other servers and beside bare loops that send the same bytes and do nothing
 else. Everything was measured in one run: all servers were up together and took turns on the same core${about.cores.includes("-") ? "s" : ""}.
-\`bench/run\` does it again, from a fresh clone, and writes this page. ${summary(results)}${quick}
+\`bench/run\` does it again, from a fresh clone, and writes this page. ${summary(results)}${warning}
 
 ${markdownTable(results)}
 
@@ -95,12 +99,15 @@ ${[...missing.map(({ says, why }) => `* ${says}: ${why}.`), ""].join("\n")}* Mor
 * One run is one run. Repeat it before building on a difference of less than a tenth.`;
 }
 
+/** What the program says of the machine and of itself. */
+function found(measurements) {
+  return measurements.find(({ output }) => output?.machine)?.output.machine;
+}
+
 function machine(measurements) {
-  const found = measurements.find(({ output }) => output?.machine)?.output.machine;
-  if (found === undefined) return "unknown";
-  const { cpu, cores, kernel, memory, martlet, optimized } = found;
-  const build = optimized ? "" : ", **a debug build, whose figures mean nothing**";
-  return `${cpu}, ${cores} cores, ${Math.round(memory / 2 ** 30)} GiB, Linux ${kernel}; martlet ${martlet}${build}`;
+  const { cpu, cores, kernel, memory, martlet } = found(measurements) ?? {};
+  if (cpu === undefined) return "unknown";
+  return `${cpu}, ${cores} cores, ${Math.round(memory / 2 ** 30)} GiB, Linux ${kernel}; martlet ${martlet}`;
 }
 
 /** One group of bars for each server, the least of its first figure first. */
