@@ -1,12 +1,13 @@
 //! The lists by which sessions are found, made like those of the server's worker
 //! (`martlet-server` `worker/sessions.rs`), so that they weigh the same and cost the same.
 
-use hashbrown::HashMap;
+use std::hash::BuildHasher as _;
+
+use hashbrown::{HashMap, HashTable};
 use martlet_core::hub::ReaderKey;
-use martlet_core::model::{ClientId, SessionKey, UserId};
+use martlet_core::model::{ClientId, UserId};
 use martlet_core::session::Session;
 use martlet_core::time::{Instant, Wheel};
-use smallvec::SmallVec;
 
 use crate::memory::freed;
 
@@ -17,8 +18,7 @@ type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 
 /// The lists.
 pub struct Index {
-    by_key: Map<SessionKey, SessionIndex>,
-    by_client: Map<ClientId, SmallVec<[SessionIndex; 2]>>,
+    by_client: HashTable<SessionIndex>,
     by_user: Map<UserId, Vec<SessionIndex>>,
     by_reader: Vec<Option<SessionIndex>>,
     wheel: Wheel<SessionIndex>,
@@ -27,16 +27,14 @@ pub struct Index {
 impl Index {
     pub fn new(now: Instant) -> Self {
         Self {
-            by_key: Map::default(),
-            by_client: Map::default(),
+            by_client: HashTable::new(),
             by_user: Map::default(),
             by_reader: Vec::new(),
             wheel: Wheel::new(now, std::time::Duration::from_millis(250), 480),
         }
     }
 
-    pub fn insert(&mut self, index: SessionIndex, key: SessionKey, reader: ReaderKey) {
-        self.by_key.insert(key, index);
+    pub fn insert(&mut self, index: SessionIndex, reader: ReaderKey) {
         let slot = reader.0 as usize;
         if self.by_reader.len() <= slot {
             self.by_reader.resize(slot + 1, None);
@@ -44,9 +42,16 @@ impl Index {
         self.by_reader[slot] = Some(index);
     }
 
-    /// The client was let in.
-    pub fn list(&mut self, index: SessionIndex, session: &Session) {
-        self.by_client.entry(session.client()).or_default().push(index);
+    /// The client was let in. `client_of` knows the names of those that were let in before.
+    pub fn list(
+        &mut self,
+        index: SessionIndex,
+        session: &Session,
+        client_of: impl Fn(&SessionIndex) -> ClientId,
+    ) {
+        let hash = |client: ClientId| foldhash::fast::FixedState::default().hash_one(client);
+        let known = hash(session.client());
+        self.by_client.insert_unique(known, index, |listed| hash(client_of(listed)));
         if let Some(user) = session.identity().user.clone() {
             self.by_user.entry(user).or_default().push(index);
         }
@@ -67,10 +72,9 @@ impl Index {
     }
 
     /// Lets it all go; says what each list weighed.
-    pub fn weigh(self) -> [(&'static str, usize); 4] {
-        let Self { by_key, by_client, by_user, by_reader, wheel } = self;
+    pub fn weigh(self) -> [(&'static str, usize); 3] {
+        let Self { by_client, by_user, by_reader, wheel } = self;
         [
-            ("  found by its key", freed(by_key)),
             ("  found by its client", freed(by_client)),
             ("  found by its user", freed(by_user)),
             ("  found by its reader, and its deadline", freed((by_reader, wheel))),

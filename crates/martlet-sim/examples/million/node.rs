@@ -78,8 +78,9 @@ impl Node {
 
     /// A client comes, says `connect` by this frame, and is written its answers.
     pub fn open(&mut self, number: u64, frame: &[u8]) {
+        let slot = self.entries.vacant_key() as u32;
         let opening = Opening {
-            key: SessionKey::new(0, u128::from(scatter(number)) << 32 | u128::from(number)),
+            key: SessionKey::new(0, slot, u128::from(scatter(number))),
             client: ClientId::new(scatter(number)),
             holder: Holder(number),
             answers: true,
@@ -90,7 +91,7 @@ impl Node {
         let (generation, armed) = (number as u32, Instant(u64::MAX));
         let place = self.entries.insert(Entry { session, reader, generation, armed });
         let index = (place as u32, generation);
-        self.index.insert(index, opening.key, reader);
+        self.index.insert(index, reader);
         self.hear(index, frame);
         self.sweep();
     }
@@ -187,7 +188,11 @@ impl Node {
     fn tell(&mut self, index: SessionIndex, answer: &Answer) {
         let entry = &self.entries[index.0 as usize];
         match &answer.event {
-            Event::Connected(_) => self.index.list(index, &entry.session),
+            Event::Connected(_) => {
+                let entries = &self.entries;
+                let client_of = |other: &SessionIndex| entries[other.0 as usize].session.client();
+                self.index.list(index, &entry.session, client_of);
+            }
             Event::Refused { refusal, .. } => panic!("nobody is refused here: {refusal:?}"),
             _ => {}
         }
