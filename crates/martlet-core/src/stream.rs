@@ -1,6 +1,7 @@
 //! A channel's stream of publications: the window of kept ones, and the decision where in it a
 //! reader begins.
 
+mod packed;
 mod recover;
 mod window;
 

@@ -109,7 +109,7 @@ impl MemoryStore {
         let key = draft.idempotency_key.clone();
         let publication = Arc::new(publish(draft, id, channel.head, time));
         let (first, before) = (channel.window.is_empty(), channel.window.weight());
-        channel.window.push(Arc::clone(&publication), keep);
+        channel.window.push(&publication, keep);
         let after = channel.window.weight();
         self.weight = self.weight + after - before;
         if first && keep.size > 0 {

@@ -25,6 +25,11 @@ impl PublicationId {
         if text.len() == 26 { base32::decode(text).map(Self) } else { None }
     }
 
+    /// The time in it.
+    pub fn time(self) -> UnixMillis {
+        UnixMillis((self.0 >> 80) as u64)
+    }
+
     /// The 128 bits.
     pub fn bits(self) -> u128 {
         self.0

@@ -81,16 +81,6 @@ pub struct Publication {
     pub data: Data,
 }
 
-impl Publication {
-    /// How much memory it takes, nearly: what counts against the limit of a store that keeps it.
-    pub fn weight(&self) -> usize {
-        let text = |text: &Option<Box<str>>| text.as_deref().map_or(0, str::len);
-        let tags = self.tags.iter().map(|(name, value)| 32 + name.len() + value.len());
-        let texts = self.channel.as_str().len() + text(&self.name) + text(&self.reference);
-        size_of::<Self>() + self.data.len() + texts + tags.sum::<usize>()
-    }
-}
-
 /// The store's receipt for a draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {

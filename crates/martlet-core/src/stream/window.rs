@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Namespace, Offset, Publication, UnixMillis};
+use super::packed::Packed;
+use crate::model::{ChannelName, Namespace, Offset, Position, Publication, UnixMillis};
 
 #[cfg(test)]
 mod tests;
@@ -26,21 +27,32 @@ impl Keep {
     }
 }
 
+/// What a kept publication takes beside its own bytes, nearly: its entry here, and what is lost
+/// between it and the next.
+const ENTRY_BYTES: usize = 32;
+
 /// The newest publications of a channel, oldest first, their offsets rising by one.
 #[derive(Debug, Clone, Default)]
 pub struct Window {
-    kept: VecDeque<Arc<Publication>>,
+    kept: VecDeque<Packed>,
+    /// The channel, and where the newest publication is in it.
+    newest: Option<(ChannelName, Position)>,
     weight: usize,
 }
 
 impl Window {
     /// Adds the newest publication and lets go of those over the limit.
-    pub fn push(&mut self, publication: Arc<Publication>, keep: Keep) {
+    pub fn push(&mut self, publication: &Publication, keep: Keep) {
         if keep.size == 0 {
             return;
         }
-        self.weight += publication.weight();
-        self.kept.push_back(publication);
+        let packed = Packed::new(publication);
+        self.weight += weight(&packed);
+        self.kept.push_back(packed);
+        match &mut self.newest {
+            Some((_, newest)) => *newest = publication.position,
+            none => *none = Some((publication.channel.clone(), publication.position)),
+        }
         while self.kept.len() > keep.size {
             self.pop();
         }
@@ -49,14 +61,14 @@ impl Window {
     /// Lets go of the oldest publication. Says whether there was one.
     pub fn pop(&mut self) -> bool {
         let oldest = self.kept.pop_front();
-        self.weight -= oldest.as_ref().map_or(0, |publication| publication.weight());
+        self.weight -= oldest.as_ref().map_or(0, weight);
         oldest.is_some()
     }
 
     /// Lets go of what is older than `age`.
     pub fn expire(&mut self, now: UnixMillis, age: Duration) {
         let horizon = now.minus_ms(age.as_millis() as u64);
-        while self.kept.front().is_some_and(|oldest| oldest.time < horizon) {
+        while self.kept.front().is_some_and(|oldest| oldest.time() < horizon) {
             self.pop();
         }
         if self.kept.is_empty() {
@@ -66,32 +78,35 @@ impl Window {
 
     /// The oldest kept offset.
     pub fn first(&self) -> Option<Offset> {
-        self.kept.front().map(|publication| publication.position.offset)
+        let (_, newest) = self.newest.as_ref().filter(|_| !self.kept.is_empty())?;
+        Some(newest.offset + 1 - self.kept.len() as u64)
     }
 
     /// When the oldest publication was published.
     pub fn oldest(&self) -> Option<UnixMillis> {
-        self.kept.front().map(|publication| publication.time)
+        self.kept.front().map(Packed::time)
     }
 
     /// The offset before the first publication of `time` or later; the newest offset if all are
     /// earlier, `None` if nothing is kept. Times are taken to rise; where a wall clock jumped
     /// back, the answer errs towards more publications.
     pub fn before(&self, time: UnixMillis) -> Option<Offset> {
-        let newest = self.kept.back()?.position.offset;
-        let found = self.kept.iter().find(|publication| publication.time >= time);
-        Some(found.map_or(newest, |publication| publication.position.offset - 1))
+        let first = self.first()?;
+        let found = self.kept.iter().position(|publication| publication.time() >= time);
+        Some(first - 1 + found.unwrap_or(self.kept.len()) as u64)
     }
 
     /// Up to `limit` publications after `offset`, oldest first.
     pub fn after(&self, offset: Offset, limit: usize) -> Vec<Arc<Publication>> {
-        self.kept.iter().skip(self.index_after(offset)).take(limit).cloned().collect()
+        let from = self.index_after(offset);
+        let until = from.saturating_add(limit).min(self.kept.len());
+        (from..until).map(|index| self.unpack(index)).collect()
     }
 
     /// Up to `limit` publications up to and including `offset`, newest first.
     pub fn until(&self, offset: Offset, limit: usize) -> Vec<Arc<Publication>> {
         let end = self.index_after(offset);
-        self.kept.iter().take(end).rev().take(limit).cloned().collect()
+        (0..end).rev().take(limit).map(|index| self.unpack(index)).collect()
     }
 
     /// How much memory they take, nearly.
@@ -109,10 +124,20 @@ impl Window {
         self.kept.is_empty()
     }
 
+    fn unpack(&self, index: usize) -> Arc<Publication> {
+        let (channel, newest) = self.newest.as_ref().expect("nothing is kept without a place");
+        let offset = newest.offset + 1 + index as u64 - self.kept.len() as u64;
+        Arc::new(self.kept[index].unpack(channel, Position { offset, ..*newest }))
+    }
+
     /// Where in `kept` the first publication after `offset` is.
     fn index_after(&self, offset: Offset) -> usize {
         let first = self.first().unwrap_or(0);
         let index = offset.saturating_add(1).saturating_sub(first).min(self.kept.len() as u64);
         index as usize
     }
+}
+
+fn weight(publication: &Packed) -> usize {
+    publication.len() + ENTRY_BYTES
 }

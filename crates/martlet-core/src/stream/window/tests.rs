@@ -34,7 +34,7 @@ fn keep(size: usize) -> Keep {
 #[test]
 fn keeps_the_newest_and_reads_both_ways() {
     let mut window = Window::default();
-    (1..=10).for_each(|n| window.push(publication(n, n * 1_000), keep(4)));
+    (1..=10).for_each(|n| window.push(&publication(n, n * 1_000), keep(4)));
     assert_eq!(window.first(), Some(7));
     assert_eq!(offsets(window.after(8, 10)), [9, 10]);
     assert_eq!(offsets(window.after(2, 2)), [7, 8]);
@@ -47,10 +47,10 @@ fn keeps_the_newest_and_reads_both_ways() {
 #[test]
 fn forgets_by_age_and_keeps_nothing_when_told_so() {
     let mut window = Window::default();
-    (1..=3).for_each(|n| window.push(publication(n, n * 1_000), keep(10)));
+    (1..=3).for_each(|n| window.push(&publication(n, n * 1_000), keep(10)));
     window.expire(UnixMillis(62_500), Duration::from_secs(60));
     assert_eq!(window.first(), Some(3));
-    window.push(publication(4, 63_000), keep(0));
+    window.push(&publication(4, 63_000), keep(0));
     assert_eq!(window.len(), 1);
 }
 
@@ -59,7 +59,7 @@ proptest! {
     #[test]
     fn is_the_end_of_a_list(size in 1usize..20, count in 0u64..60, from in 0u64..70, limit in 0usize..30) {
         let mut window = Window::default();
-        (1..=count).for_each(|n| window.push(publication(n, n), keep(size)));
+        (1..=count).for_each(|n| window.push(&publication(n, n), keep(size)));
         let all: Vec<u64> = (1..=count).collect();
         let model = &all[all.len().saturating_sub(size)..];
         let after: Vec<u64> = model.iter().copied().filter(|n| *n > from).take(limit).collect();
@@ -72,7 +72,7 @@ proptest! {
 #[test]
 fn the_farthest_offset_is_only_far() {
     let mut window = Window::default();
-    (1..=3).for_each(|offset| window.push(publication(offset, 0), keep(5)));
+    (1..=3).for_each(|offset| window.push(&publication(offset, 0), keep(5)));
     assert_eq!(window.after(u64::MAX, 9).len(), 0);
     assert_eq!(window.until(u64::MAX, 9).len(), 3);
 }
