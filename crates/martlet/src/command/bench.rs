@@ -7,10 +7,16 @@ use crate::failure::Failure;
 
 mod api;
 mod bare;
+mod beside;
 mod board;
+mod channels;
+mod chunks;
+mod compare;
 mod connect;
 mod connection;
 mod crowd;
+mod dialect;
+mod door;
 mod echo;
 mod fanout;
 mod files;
@@ -50,26 +56,30 @@ pub struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Kind {
     Fanout(Box<fanout::Arguments>),
+    Channels(Box<channels::Arguments>),
     Echo(Box<echo::Arguments>),
     Idle(Box<idle::Arguments>),
     Connect(Box<connect::Arguments>),
     Publish(Box<publish::Arguments>),
     Overhead(Box<overhead::Arguments>),
-    /// The bare loop, which --bare starts.
+    /// A bare loop, which --beside starts.
     #[command(hide = true)]
-    Bare,
+    Bare {
+        way: bare::Way,
+    },
 }
 
 /// Measures what the arguments say.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.kind {
         Kind::Fanout(arguments) => fanout::run(&arguments),
+        Kind::Channels(arguments) => channels::run(&arguments),
         Kind::Echo(arguments) => echo::run(&arguments),
         Kind::Idle(arguments) => idle::run(&arguments),
         Kind::Connect(arguments) => connect::run(&arguments),
         Kind::Publish(arguments) => publish::run(&arguments),
         Kind::Overhead(arguments) => overhead::run(&arguments),
-        Kind::Bare => bare::run(),
+        Kind::Bare { way } => bare::run(way),
     }
 }
 

@@ -68,9 +68,55 @@ fn fanout_keeps_its_rate_beside_the_bare_loop() {
     }
     let bytes = |at: usize| figure(&report["results"][at], "bytes_per_delivery");
     assert!((bytes(0) - bytes(1)).abs() < 8.0, "both deliver the same: {report}");
-    for name in ["cpu", "speed", "p50"] {
-        figure(&report["ratio"], name);
+    assert_eq!(report["reference"], "bare");
+    let ratio = &report["ratios"][0];
+    assert_eq!((&ratio["server"], &ratio["rounds"]), (&"martlet".into(), &1.into()));
+    for name in ["cpu", "speed", "p50", "p99"] {
+        figure(ratio, name);
     }
+}
+
+#[test]
+fn every_loop_takes_its_turn() {
+    let loops = ["--beside", "cork", "--beside", "places", "--bare"];
+    let fanout = ["fanout", "--subscribers", "20", "--in-flight", "8"];
+    let report = report(&[&fanout, &loops[..], &SHORT[..]].concat());
+    let results = report["results"].as_array().unwrap();
+    let servers: Vec<&str> = results.iter().map(|it| it["server"].as_str().unwrap()).collect();
+    assert_eq!(servers, ["martlet", "bare", "cork", "places"]);
+    for result in results {
+        assert_eq!(figure(result, "deliveries"), figure(result, "publications") * 20.0);
+    }
+    let ratios = report["ratios"].as_array().unwrap();
+    let compared: Vec<&str> = ratios.iter().map(|it| it["server"].as_str().unwrap()).collect();
+    assert_eq!(compared, ["martlet", "cork", "places"]);
+}
+
+#[test]
+fn subscribers_come_by_every_transport() {
+    let all = ["websocket", "sse", "stream", "poll"];
+    let all: Vec<&str> = all.iter().flat_map(|transport| ["--transport", transport]).collect();
+    let fanout = ["fanout", "--subscribers", "20", "--channels", "2"];
+    let report = report(&[&fanout, &all[..], &SHORT[..]].concat());
+    let names = ["martlet", "martlet sse", "martlet stream", "martlet poll"];
+    for (result, name) in report["results"].as_array().unwrap().iter().zip(names) {
+        assert_eq!(result["server"], name);
+        assert_eq!(figure(result, "deliveries"), figure(result, "publications") * 10.0);
+        assert_eq!((&result["missed"], &result["lost_connections"]), (&0.into(), &0.into()));
+    }
+    assert_eq!(
+        (report["reference"].as_str(), &report["ratios"][2]["server"]),
+        (Some("martlet"), &"martlet poll".into())
+    );
+}
+
+#[test]
+fn channels_are_many_and_small() {
+    let small = ["channels", "--channels", "30", "--subscribers-each", "2"];
+    let report = report(&[&small, &SHORT[..]].concat());
+    let result = &report["results"][0];
+    assert_eq!(result["connections"], 61);
+    assert_eq!(figure(result, "deliveries"), figure(result, "publications") * 2.0, "{result}");
 }
 
 #[test]
@@ -162,7 +208,9 @@ fn a_server_that_runs_is_measured_and_left_running() {
 fn people_get_a_table() {
     let run = martlet(&[&["bench", "fanout", "--subscribers", "5", "--bare"], &SHORT[..]].concat());
     assert_eq!(run.code, 0, "{}", run.err);
-    for words in ["fanout: 5 subscribers", "CPU/delivery", "\nmartlet ", "\nbare ", "median of 1"] {
+    for words in
+        ["fanout: 5 subscribers", "CPU/delivery", "\nmartlet ", "\nbare ", "martlet / bare, median"]
+    {
         assert!(run.out.contains(words), "{words}: {}", run.out);
     }
 }
@@ -187,7 +235,7 @@ fn what_cannot_be_measured_is_refused() {
     // Nobody listens there: it was let go a moment ago.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{gone}");
-    for kind in ["fanout", "echo", "idle", "connect", "publish", "overhead"] {
+    for kind in ["fanout", "channels", "echo", "idle", "connect", "publish", "overhead"] {
         let unreachable = refused(&[kind, "--url", &url], 1);
         assert!(unreachable.contains("onnect"), "{kind}: {unreachable}");
     }
@@ -240,7 +288,7 @@ fn an_interruption_ends_the_servers_too() {
 
 #[test]
 fn each_kind_shows_an_example() {
-    for kind in ["fanout", "echo", "idle", "connect", "publish"] {
+    for kind in ["fanout", "channels", "echo", "idle", "connect", "publish"] {
         let help = martlet(&["bench", kind, "--help"]);
         assert_eq!(help.code, 0, "{kind}");
         assert!(help.out.contains(&format!("martlet bench {kind}")), "{kind}: {}", help.out);

@@ -10,8 +10,8 @@ use hdrhistogram::Histogram;
 use rustix::event::{Timespec, epoll};
 
 use super::board::histogram;
+use super::door::Door;
 use super::interrupt;
-use super::target::Door;
 use crate::failure::Failure;
 
 /// How long the server may take to answer.
@@ -52,7 +52,7 @@ impl Requests {
         format!(
             "POST /v1/{path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n{}\r\n{body}",
-            door.host(),
+            door.host,
             body.len(),
             key.unwrap_or_default()
         )
@@ -87,9 +87,8 @@ struct Caller {
 impl Callers {
     /// Connects so many.
     pub fn connect(door: &Door, requests: Requests, count: usize) -> Result<Self, Failure> {
-        let failed = |error: io::Error| {
-            Failure::failed(format!("cannot connect to {}: {error}", door.host()))
-        };
+        let failed =
+            |error: io::Error| Failure::failed(format!("cannot connect to {}: {error}", door.host));
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|e| failed(e.into()))?;
         let mut callers = Vec::new();
         for i in 0..count {

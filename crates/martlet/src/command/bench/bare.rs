@@ -1,256 +1,200 @@
-//! The bare loop that a server is put beside: epoll on one thread, and one `send` for each
-//! delivery. It knows just enough of the protocol for the generator to take it for a server, and
-//! delivers publications that are as long as martlet's. Nothing can deliver them one by one for
-//! less; what is cheaper puts several into one write.
+//! The bare loops that a server is put beside: epoll on one thread and next to nothing else. They
+//! know just enough of the protocol for the generator to take them for a server, and deliver
+//! publications that are as long as martlet's. Here is what they have in common; how each delivers
+//! is in a file of its own.
 
 use std::collections::HashMap;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::io::{self, Write};
+use std::net::SocketAddr;
 
 use rustix::event::epoll;
 use rustix::process::{Signal, set_parent_process_death_signal};
 
-use super::frame::{self, Scanner};
+use super::frame;
 use crate::failure::Failure;
 
-/// The event of the listener.
-const LISTENER: u64 = u64::MAX;
+mod cork;
+mod each;
+mod places;
+mod sockets;
 
-const ACCEPTED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
-    Connection: Upgrade\r\nSec-WebSocket-Protocol: martlet.v1.json\r\n\r\n";
+use cork::Cork;
+pub use each::Each;
+pub use places::Places;
+use sockets::{LISTENER, Sockets};
+
+/// How publications are brought to those who follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Way {
+    /// Each by itself: one send for each delivery.
+    Bare,
+    /// All of one turn together, by one send for each reader.
+    Cork,
+    /// From each reader's place in its channel's log to the end.
+    Places,
+}
+
+impl Way {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare",
+            Self::Cork => "cork",
+            Self::Places => "places",
+        }
+    }
+}
 
 const CONNECTED: &[u8] = br#"{"id":1,"connected":{"client":"0q3000000000a","session":"0000000000000000000000000k","resumed":false,"grant":"g1.bare","ping":25000,"pong":10000,"time":1700000000000,"frame_bytes":65536}}"#;
 
 const SUBSCRIBED: &[u8] = br#"{"id":1,"subscribed":{"channel":"bare","epoch":"k3f9x2ab","offset":0,"head":0,"recovered":false}}"#;
 
-/// The longest request that is taken for a handshake.
-const HEAD_BYTES_MAX: usize = 8 * 1024;
+/// How publications are brought to those who follow: what makes one loop different from another.
+pub trait Delivery: Default {
+    /// A reader follows a channel. Gives the frames of what it missed after `seen`, which are sent
+    /// with the answer.
+    fn follow(&mut self, channel: usize, reader: usize, seen: Option<u64>) -> &[u8];
+
+    /// A reader is gone.
+    fn forget(&mut self, channel: usize, reader: usize);
+
+    /// A publication, framed, for all who follow the channel.
+    fn publish(&mut self, channel: usize, frame: &[u8], sockets: &mut Sockets);
+
+    /// All that came in this turn was read. Says whether there is more to send.
+    fn turn(&mut self, sockets: &mut Sockets) -> bool;
+
+    /// A reader's socket takes more.
+    fn writable(&mut self, channel: usize, reader: usize, sockets: &mut Sockets);
+}
 
 /// Serves until its starter ends.
-pub fn run() -> Result<(), Failure> {
+pub fn run(way: Way) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::failed(format!("the bare loop failed: {error}"));
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| failed(error.into()))?;
-    let mut bare = Bare::listen().map_err(failed)?;
-    let address = bare.address().map_err(failed)?;
+    match way {
+        Way::Bare => serve::<Each>(),
+        Way::Cork => serve::<Cork>(),
+        Way::Places => serve::<Places>(),
+    }
+    .map_err(failed)
+}
+
+fn serve<D: Delivery>() -> io::Result<()> {
+    let mut bare = Bare::<D>::listen()?;
     // Where its starter looks for it.
-    writeln!(io::stderr(), "listening on http://{address}").map_err(failed)?;
-    bare.serve().map_err(failed)
+    writeln!(io::stderr(), "listening on http://{}", bare.address()?)?;
+    bare.serve()
 }
 
-/// The loop.
-pub struct Bare {
-    listener: TcpListener,
-    epoll: OwnedFd,
-    clients: HashMap<u64, Client>,
-    accepted: u64,
-    channels: HashMap<Vec<u8>, Channel>,
-    buffer: Vec<u8>,
+/// A loop.
+pub struct Bare<D> {
+    sockets: Sockets,
+    delivery: D,
+    names: HashMap<Vec<u8>, usize>,
+    offsets: Vec<u64>,
 }
 
-#[derive(Default)]
-struct Channel {
-    readers: Vec<u64>,
-    offset: u64,
-}
-
-struct Client {
-    socket: TcpStream,
-    head: Option<Vec<u8>>,
-    scanner: Scanner,
-    unsent: Vec<u8>,
-    channel: Option<Vec<u8>>,
-}
-
-impl Bare {
+impl<D: Delivery> Bare<D> {
     /// Listens on a free port of this machine.
     pub fn listen() -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        listener.set_nonblocking(true)?;
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let number = epoll::EventData::new_u64(LISTENER);
-        epoll::add(&epoll, &listener, number, epoll::EventFlags::IN)?;
-        let (clients, channels) = (HashMap::new(), HashMap::new());
-        Ok(Self { listener, epoll, clients, accepted: 0, channels, buffer: vec![0; 256 * 1024] })
+        let (delivery, names, offsets) = (D::default(), HashMap::new(), Vec::new());
+        Ok(Self { sockets: Sockets::listen()?, delivery, names, offsets })
     }
 
     /// Where it listens.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.sockets.address()
     }
 
     /// Serves until it fails.
     pub fn serve(&mut self) -> io::Result<()> {
         let mut events: Vec<epoll::Event> = Vec::with_capacity(1024);
+        let mut busy = false;
         loop {
-            events.clear();
-            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), None) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
+            self.sockets.wait(&mut events, busy)?;
             for event in &events {
                 match event.data.u64() {
-                    LISTENER => self.accept()?,
-                    number if self.work(number, event.flags).is_err() => self.forget(number),
-                    _ => {}
+                    LISTENER => self.sockets.accept()?,
+                    number => self.work(number as usize, event.flags),
                 }
             }
-        }
-    }
-
-    fn accept(&mut self) -> io::Result<()> {
-        loop {
-            let socket = match self.listener.accept() {
-                Ok((socket, _)) => socket,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
-            };
-            socket.set_nonblocking(true)?;
-            socket.set_nodelay(true)?;
-            let number = epoll::EventData::new_u64(self.accepted);
-            epoll::add(&self.epoll, &socket, number, epoll::EventFlags::IN)?;
-            let client = Client {
-                socket,
-                head: Some(Vec::new()),
-                scanner: Scanner::default(),
-                unsent: Vec::new(),
-                channel: None,
-            };
-            self.clients.insert(self.accepted, client);
-            self.accepted += 1;
-        }
-    }
-
-    fn forget(&mut self, number: u64) {
-        let channel = self.clients.remove(&number).and_then(|client| client.channel);
-        if let Some(channel) = channel.and_then(|channel| self.channels.get_mut(&channel)) {
-            channel.readers.retain(|reader| *reader != number);
-        }
-    }
-
-    /// Does what one client's socket is ready for. An error means that the client is gone.
-    fn work(&mut self, number: u64, flags: epoll::EventFlags) -> io::Result<()> {
-        let Some(client) = self.clients.get_mut(&number) else { return Ok(()) };
-        if flags.contains(epoll::EventFlags::OUT) {
-            client.flush()?;
-            if client.unsent.is_empty() {
-                wait_for(&self.epoll, number, client, epoll::EventFlags::IN)?;
+            busy = self.delivery.turn(&mut self.sockets);
+            while let Some((reader, channel)) = self.sockets.gone.pop() {
+                self.forget(reader, channel);
             }
         }
-        if !flags.intersects(!epoll::EventFlags::OUT) {
-            return Ok(());
-        }
-        let count = match client.socket.read(&mut self.buffer) {
-            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-            Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        let mut messages = Vec::new();
-        client.take(&self.buffer[..count], &mut messages)?;
-        messages.into_iter().try_for_each(|message| self.obey(number, &message))
     }
 
-    fn obey(&mut self, number: u64, message: &[u8]) -> io::Result<()> {
-        let channel = between(message, br#""channel":""#);
-        if let Some(data) = between(message, br#""data":""#) {
-            return self.publish(channel.unwrap_or_default(), data);
+    fn forget(&mut self, reader: usize, channel: Option<usize>) {
+        if let Some(channel) = channel {
+            self.delivery.forget(channel, reader);
         }
-        let Some(client) = self.clients.get_mut(&number) else { return Ok(()) };
+        self.sockets.free(reader);
+    }
+
+    /// Does what one client's socket is ready for.
+    fn work(&mut self, number: usize, flags: epoll::EventFlags) {
+        if flags.contains(epoll::EventFlags::OUT) {
+            self.sockets.flush(number);
+            if let Some(channel) = self.sockets.channel(number) {
+                self.delivery.writable(channel, number, &mut self.sockets);
+            }
+        }
+        if flags.intersects(!epoll::EventFlags::OUT) {
+            for message in self.sockets.read(number) {
+                self.obey(number, &message);
+            }
+        }
+    }
+
+    fn obey(&mut self, number: usize, message: &[u8]) {
+        let channel = between(message, br#""channel":""#, b'"').map(|name| self.channel(name));
+        if let Some(data) = between(message, br#""data":""#, b'"') {
+            return self.publish(message, channel, data);
+        }
+        if message.starts_with(br#"{"pong""#) {
+            return;
+        }
         let mut answer = Vec::new();
         frame::write(frame::TEXT, CONNECTED, &mut answer);
         if let Some(channel) = channel {
             frame::write(frame::TEXT, SUBSCRIBED, &mut answer);
-            client.channel = Some(channel.to_vec());
-            self.channels.entry(channel.to_vec()).or_default().readers.push(number);
+            let seen = between(message, br#""offset":"#, b'}').and_then(number_of);
+            answer.extend_from_slice(self.delivery.follow(channel, number, seen));
+            self.sockets.follow(number, channel);
         }
-        send(&self.epoll, number, client, &answer)
+        self.sockets.send(number, &answer);
     }
 
-    /// Frames a publication once, and sends it to each reader.
-    fn publish(&mut self, name: &[u8], data: &[u8]) -> io::Result<()> {
-        let Some(channel) = self.channels.get_mut(name) else { return Ok(()) };
-        channel.offset += 1;
-        let message = publication(name, channel.offset, data);
+    fn channel(&mut self, name: &[u8]) -> usize {
+        if let Some(known) = self.names.get(name) {
+            return *known;
+        }
+        self.offsets.push(0);
+        self.names.insert(name.to_vec(), self.offsets.len() - 1);
+        self.offsets.len() - 1
+    }
+
+    fn publish(&mut self, message: &[u8], channel: Option<usize>, data: &[u8]) {
+        let (Some(channel), Some(name)) = (channel, between(message, br#""channel":""#, b'"'))
+        else {
+            return;
+        };
+        self.offsets[channel] += 1;
+        let message = publication(name, self.offsets[channel], data);
         let mut framed = Vec::with_capacity(message.len() + 10);
         frame::write(frame::TEXT, &message, &mut framed);
-        let mut gone = Vec::new();
-        for reader in &channel.readers {
-            let Some(client) = self.clients.get_mut(reader) else { continue };
-            if send(&self.epoll, *reader, client, &framed).is_err() {
-                gone.push(*reader);
-            }
-        }
-        gone.into_iter().for_each(|reader| self.forget(reader));
-        Ok(())
+        self.delivery.publish(channel, &framed, &mut self.sockets);
     }
 }
 
-impl Client {
-    /// Reads a handshake, then messages.
-    fn take(&mut self, bytes: &[u8], messages: &mut Vec<Vec<u8>>) -> io::Result<()> {
-        let mut rest = bytes;
-        if let Some(head) = &mut self.head {
-            head.extend_from_slice(bytes);
-            if !head.ends_with(b"\r\n\r\n") {
-                let long = head.len() > HEAD_BYTES_MAX;
-                return if long { Err(ErrorKind::InvalidData.into()) } else { Ok(()) };
-            }
-            self.head = None;
-            rest = &[];
-            self.socket.write_all(ACCEPTED)?;
-        }
-        let mut closed = false;
-        let scanned = self.scanner.feed(rest, |frame| {
-            closed |= frame.opcode == frame::CLOSE;
-            if frame.opcode == frame::TEXT {
-                let mut message = Vec::new();
-                frame.unmask(&mut message);
-                messages.push(message);
-            }
-        });
-        match scanned {
-            Ok(()) if !closed => Ok(()),
-            _ => Err(ErrorKind::InvalidData.into()),
-        }
+/// The channel of this number, of a list that grows as far as it must.
+fn of<T: Default>(channels: &mut Vec<T>, at: usize) -> &mut T {
+    if channels.len() <= at {
+        channels.resize_with(at + 1, T::default);
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let sent = match self.socket.write(&self.unsent) {
-            Ok(sent) => sent,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
-            Err(error) => return Err(error),
-        };
-        self.unsent.drain(..sent);
-        Ok(())
-    }
-}
-
-/// Sends to one client; what its socket does not take waits.
-fn send(epoll: &OwnedFd, number: u64, client: &mut Client, bytes: &[u8]) -> io::Result<()> {
-    if !client.unsent.is_empty() {
-        client.unsent.extend_from_slice(bytes);
-        return Ok(());
-    }
-    let sent = match client.socket.write(bytes) {
-        Ok(sent) => sent,
-        Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
-        Err(error) => return Err(error),
-    };
-    if sent < bytes.len() {
-        client.unsent.extend_from_slice(&bytes[sent..]);
-        wait_for(epoll, number, client, epoll::EventFlags::IN | epoll::EventFlags::OUT)?;
-    }
-    Ok(())
-}
-
-fn wait_for(
-    epoll: &OwnedFd,
-    number: u64,
-    client: &Client,
-    flags: epoll::EventFlags,
-) -> io::Result<()> {
-    Ok(epoll::modify(epoll, &client.socket, epoll::EventData::new_u64(number), flags)?)
+    &mut channels[at]
 }
 
 /// A publication as long as martlet's.
@@ -266,9 +210,16 @@ fn publication(channel: &[u8], offset: u64, data: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What stands between `mark` and the next quotation mark.
-fn between<'a>(message: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
+/// What stands between `mark` and the next `end`.
+fn between<'a>(message: &'a [u8], mark: &[u8], end: u8) -> Option<&'a [u8]> {
     let start = message.windows(mark.len()).position(|bytes| bytes == mark)? + mark.len();
-    let length = message[start..].iter().position(|byte| *byte == b'"')?;
+    let length = message[start..].iter().position(|byte| *byte == end)?;
     Some(&message[start..start + length])
 }
+
+fn number_of(digits: &[u8]) -> Option<u64> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

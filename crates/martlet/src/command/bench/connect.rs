@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::beside::Beside;
+use super::compare::Figures;
 use super::crowd::{Crowd, Opened};
-use super::process::{Process, own_cpu};
-use super::report::{Latency, Ratio, Report, Row, count, maybe_microseconds, median};
+use super::process::own_cpu;
+use super::report::{Latency, Report, Row, count, maybe_microseconds};
 use super::target::{Target, TargetArguments, targets};
 use super::{files, opening_patience};
 use crate::failure::Failure;
@@ -33,9 +35,8 @@ pub struct Arguments {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     rounds: u32,
 
-    /// Measure a bare loop too: accept, and three writes for each connection
-    #[arg(long)]
-    bare: bool,
+    #[command(flatten)]
+    beside: Beside,
 
     /// Print JSON
     #[arg(long)]
@@ -55,7 +56,7 @@ struct Settings {
 /// What was measured of one server.
 #[derive(Debug, Serialize)]
 struct Measured {
-    server: &'static str,
+    server: String,
     connections: u64,
     connections_per_second: f64,
     server_cpu_us_per_connection: Option<f64>,
@@ -73,7 +74,7 @@ impl Row for Measured {
         let cpu = maybe_microseconds(self.server_cpu_us_per_connection);
         let failed = count(self.failed as f64);
         vec![
-            self.server.into(),
+            self.server.clone(),
             count(self.connections_per_second),
             cpu,
             p50,
@@ -97,7 +98,7 @@ struct Round {
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (clients, note) = files::affordable(arguments.connections as usize);
-    let targets = targets(&arguments.target, arguments.bare)?;
+    let targets = targets(&arguments.target, &arguments.beside)?;
     let channels = arguments.channels as usize;
     let settings = Settings { connections: clients, parallel: arguments.parallel, channels };
     let Settings { parallel, .. } = settings;
@@ -112,11 +113,17 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     for (target, rounds) in targets.iter().zip(&rounds) {
         let measured = Measured::of(target, rounds);
-        report.note_generator(target.name, measured.generator_cpu);
+        report.note_generator(&target.name, measured.generator_cpu);
         report.notes.extend(rounds.iter().flat_map(|round| round.failures.iter().cloned()));
         report.results.push(measured);
     }
-    report.ratio = ratio(&rounds);
+    let figures = |rounds: &Vec<Round>| rounds.iter().map(Round::figures).collect();
+    let figures: Vec<(&str, Vec<Figures>)> = targets
+        .iter()
+        .zip(&rounds)
+        .map(|(target, rounds)| (target.name.as_str(), figures(rounds)))
+        .collect();
+    report.compare(None, &figures);
     report.print(arguments.json)
 }
 
@@ -127,18 +134,18 @@ fn round(
     parallel: usize,
 ) -> Result<Round, Failure> {
     let mut crowd = Crowd::new(&target.door, channels)?;
-    let (server, generator) = (target.process.and_then(Process::cpu), own_cpu());
+    let (server, generator) = (target.cpu(), own_cpu());
     let all = (0..clients).map(|i| Some(i % channels));
     let opened = crowd.open(all, parallel, opening_patience(clients))?;
     if opened.opened == 0 {
         return Err(Failure::failed(crowd.first_failure()));
     }
-    let after = target.process.and_then(Process::cpu);
+    let after = target.cpu();
     Ok(Round {
         opened,
         server: after.zip(server).map(|(after, before)| after.saturating_sub(before)),
         generator: own_cpu().saturating_sub(generator),
-        failures: crowd.failure_notes(target.name).collect(),
+        failures: crowd.failure_notes(&target.name).collect(),
         failed: crowd.failures.values().sum(),
     })
 }
@@ -154,7 +161,7 @@ impl Measured {
             latency.add(&round.opened.latency).expect("all histograms here have the same bounds");
         }
         Self {
-            server: target.name,
+            server: target.name.clone(),
             connections,
             connections_per_second: connections as f64 / seconds,
             server_cpu_us_per_connection: server
@@ -167,25 +174,15 @@ impl Measured {
 }
 
 impl Round {
-    fn cpu(&self) -> Option<f64> {
-        Some(self.server?.as_secs_f64() / self.opened.opened.max(1) as f64)
+    /// What is compared.
+    fn figures(&self) -> Figures {
+        let opened = self.opened.opened.max(1) as f64;
+        let at = |quantile| Some(self.opened.latency.value_at_quantile(quantile) as f64);
+        Figures {
+            cpu: self.server.map(|cpu| cpu.as_secs_f64() / opened),
+            speed: Some(opened / self.opened.elapsed.as_secs_f64()),
+            p50: at(0.5),
+            p99: at(0.99),
+        }
     }
-
-    fn speed(&self) -> f64 {
-        self.opened.opened as f64 / self.opened.elapsed.as_secs_f64()
-    }
-
-    fn p50(&self) -> f64 {
-        self.opened.latency.value_at_quantile(0.5) as f64
-    }
-}
-
-fn ratio(rounds: &[Vec<Round>]) -> Option<Ratio> {
-    let [own, bare] = rounds else { return None };
-    let pairs = || own.iter().zip(bare);
-    let cpu = pairs().filter_map(|(own, bare)| Some(own.cpu()? / bare.cpu()?)).collect();
-    let speed = pairs().map(|(own, bare)| own.speed() / bare.speed()).collect();
-    let p50 = pairs().map(|(own, bare)| own.p50() / bare.p50()).collect();
-    let rounds = own.len();
-    Some(Ratio { rounds, cpu: median(cpu), speed: median(speed)?, p50: median(p50)? })
 }

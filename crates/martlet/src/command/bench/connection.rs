@@ -1,25 +1,21 @@
-//! One client of the generator: a bare socket that shakes hands, says `connect`, and from then on
-//! only counts what comes. It is moved on by its crowd when its socket is ready.
+//! One client of the generator: a bare socket that shakes hands, says what its dialect says first,
+//! and from then on only counts what comes. It is moved on by its crowd when its socket is ready.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
-use serde_json::{Value, json};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::board::{Board, Place};
-use super::frame::{self, Frame, Scanner};
-use super::target::Door;
+use super::chunks::{Chunks, End};
+use super::dialect::{Carrier, Dialect, Heard, Who, head};
+use super::door::Door;
+use super::frame::{self, Scanner};
 
-/// How every publication begins. What begins otherwise is decoded.
-const PUBLICATION: &[u8] = br#"{"publication":"#;
-
-/// What others in the channel do; nothing comes of it here.
-const OTHERS: [&[u8]; 2] = [br#"{"join":"#, br#"{"leave":"#];
-
-/// The longest answer to the handshake.
+/// The longest answer to the handshake, and the longest message that comes in pieces.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
+const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// How far it has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +24,7 @@ pub enum Stage {
     Connecting,
     /// The handshake is on its way.
     Shaking,
-    /// `connect` is on its way.
+    /// What it said first is on its way.
     Joining,
     /// It is let in, and follows its channel if it has one.
     Open,
@@ -40,6 +36,8 @@ pub enum Stage {
 #[derive(Debug)]
 pub struct Connection {
     socket: TcpStream,
+    /// How it speaks.
+    pub dialect: &'static dyn Dialect,
     /// How far it has come.
     pub stage: Stage,
     /// When it began.
@@ -48,9 +46,22 @@ pub struct Connection {
     pub place: Option<Place>,
     /// Whether bytes wait for the socket to take them.
     pub waits: bool,
-    head: Vec<u8>,
+    carrier: Carrier,
     scanner: Scanner,
+    chunks: Chunks,
+    /// The beginning of something whose end has not come.
+    rest: Vec<u8>,
     out: Vec<u8>,
+}
+
+/// What a client needs to know, to understand what comes.
+pub struct Around<'a> {
+    /// The server's door.
+    pub door: &'a Door,
+    /// The account.
+    pub board: &'a mut Board,
+    /// When what comes was read.
+    pub now: Instant,
 }
 
 impl Connection {
@@ -68,15 +79,20 @@ impl Connection {
             }
             _ => {}
         }
+        let dialect = if channel.is_some() { door.reader } else { door.publisher };
+        let seen = door.seen.as_ref().map_or(0, |seen| seen.offset);
         Ok(Self {
             socket: socket.into(),
+            dialect,
             stage: Stage::Connecting,
             begun: Instant::now(),
-            place: channel.map(Place::new),
+            place: channel.map(|channel| Place::after(channel, seen)),
             waits: true,
-            head: Vec::new(),
+            carrier: dialect.carrier(),
             scanner: Scanner::default(),
-            out: door.handshake(),
+            chunks: Chunks::default(),
+            rest: Vec::new(),
+            out: dialect.first(Who { door, channel }),
         })
     }
 
@@ -90,16 +106,24 @@ impl Connection {
         self.out.len()
     }
 
+    fn who<'a>(&self, door: &'a Door) -> Who<'a> {
+        Who { door, channel: self.place.as_ref().map(|place| place.channel) }
+    }
+
     /// Puts a message on its way; [`flush`](Self::flush) sends it.
     pub fn say(&mut self, message: &[u8]) {
-        frame::write_masked(frame::TEXT, message, &mut self.out);
+        match self.carrier {
+            Carrier::Text => frame::write_masked(frame::TEXT, message, &mut self.out),
+            Carrier::Binary => frame::write_masked(frame::BINARY, message, &mut self.out),
+            Carrier::Response | Carrier::Plain => self.out.extend_from_slice(message),
+        }
     }
 
     /// Writes what the socket takes.
-    pub fn flush(&mut self) -> Result<(), String> {
+    pub fn flush(&mut self, door: &Door) -> Result<(), String> {
         if self.stage == Stage::Connecting {
             match self.socket.take_error() {
-                Ok(None) => self.stage = Stage::Shaking,
+                Ok(None) => self.connected(door),
                 Ok(Some(error)) | Err(error) => return Err(format!("cannot connect: {error}")),
             }
         }
@@ -115,9 +139,17 @@ impl Connection {
         self.out.drain(..sent);
         self.waits = !self.out.is_empty();
         if !self.waits {
-            self.out.shrink_to(4096);
+            self.out.shrink_to(if self.place.is_some() { 0 } else { 64 * 1024 });
         }
         Ok(())
+    }
+
+    fn connected(&mut self, door: &Door) {
+        self.stage = match self.carrier {
+            Carrier::Text | Carrier::Binary | Carrier::Response => Stage::Shaking,
+            Carrier::Plain if self.dialect.lets_in(self.who(door)) => Stage::Open,
+            Carrier::Plain => Stage::Joining,
+        };
     }
 
     /// Reads once, and does what the bytes say.
@@ -136,91 +168,128 @@ impl Connection {
         };
         board.tally.bytes += count as u64;
         board.tally.reads += 1;
+        let mut around = Around { door, board, now: Instant::now() };
         match self.stage {
-            Stage::Shaking | Stage::Connecting => self.read_head(door, board, &buffer[..count]),
-            _ => self.read_frames(board, &buffer[..count]),
+            Stage::Shaking | Stage::Connecting => self.read_head(&mut around, &buffer[..count])?,
+            _ => self.read_body(&mut around, &buffer[..count])?,
         }
+        if self.out.is_empty() { Ok(()) } else { self.flush(door) }
     }
 
-    fn read_head(&mut self, door: &Door, board: &mut Board, bytes: &[u8]) -> Result<(), String> {
-        self.head.extend_from_slice(bytes);
-        let Some(end) = self.head.windows(4).position(|four| four == b"\r\n\r\n") else {
-            let long = self.head.len() > HEAD_BYTES_MAX;
+    fn read_head(&mut self, around: &mut Around<'_>, bytes: &[u8]) -> Result<(), String> {
+        self.rest.extend_from_slice(bytes);
+        let rest = std::mem::take(&mut self.rest);
+        let Some(head) = head(&rest) else {
+            let long = rest.len() > HEAD_BYTES_MAX;
+            self.rest = rest;
             return if long { Err("the handshake was not answered".into()) } else { Ok(()) };
         };
-        let head = std::mem::take(&mut self.head);
-        if !head.starts_with(b"HTTP/1.1 101") {
-            let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+        let wanted = if self.carrier == Carrier::Response { 200 } else { 101 };
+        if head.status != wanted {
+            let line = rest.split(|byte| *byte == b'\r').next().unwrap_or_default();
             let line = String::from_utf8_lossy(&line[..line.len().min(100)]).into_owned();
             return Err(format!("the handshake was refused: {line}"));
         }
-        self.stage = Stage::Joining;
-        let connect = door.connect(self.place.as_ref().map(|place| place.channel));
-        self.say(&connect);
-        self.flush()?;
-        self.read_frames(board, &head[end + 4..])
+        self.chunks.chunked = self.carrier == Carrier::Response && head.chunked();
+        let who = self.who(around.door);
+        self.stage = if self.dialect.lets_in(who) { Stage::Open } else { Stage::Joining };
+        let greeting = self.dialect.greeting(who);
+        if !greeting.is_empty() {
+            self.say(&greeting);
+        }
+        self.read_body(around, &rest[head.length..])
     }
 
-    fn read_frames(&mut self, board: &mut Board, bytes: &[u8]) -> Result<(), String> {
-        let now = Instant::now();
+    fn read_body(&mut self, around: &mut Around<'_>, bytes: &[u8]) -> Result<(), String> {
+        match self.carrier {
+            Carrier::Text | Carrier::Binary => self.read_frames(around, bytes),
+            Carrier::Plain => self.hear(around, bytes),
+            Carrier::Response => {
+                let mut chunks = std::mem::take(&mut self.chunks);
+                let mut outcome = Ok(());
+                let fed = chunks.feed(bytes, |piece| {
+                    if outcome.is_ok() {
+                        outcome = self.hear(around, piece);
+                    }
+                });
+                self.chunks = chunks;
+                fed.map_err(|end| match end {
+                    End::Over => "the server ended the response".to_owned(),
+                    End::Malformed => "the server sent what are no chunks".to_owned(),
+                })?;
+                outcome
+            }
+        }
+    }
+
+    fn read_frames(&mut self, around: &mut Around<'_>, bytes: &[u8]) -> Result<(), String> {
         let mut scanner = std::mem::take(&mut self.scanner);
         let mut outcome = Ok(());
-        let scanned = scanner.feed(bytes, |frame| match (&mut self.place, self.stage) {
-            (Some(place), Stage::Open) if frame.payload.starts_with(PUBLICATION) => {
-                board.deliver(place, frame.payload, now);
-            }
-            _ if OTHERS.iter().any(|event| frame.payload.starts_with(event)) => {}
-            _ if outcome.is_ok() => outcome = self.take_frame(board, frame),
+        let scanned = scanner.feed(bytes, |frame| match frame.opcode {
+            _ if outcome.is_err() => {}
+            frame::TEXT | frame::BINARY => outcome = self.hear(around, frame.payload),
+            frame::PING => frame::write_masked(frame::PONG, frame.payload, &mut self.out),
+            frame::CLOSE => outcome = Err("the server closed the connection".into()),
             _ => {}
         });
         self.scanner = scanner;
         scanned.map_err(|_| "the server sent what is no WebSocket frame".to_owned())?;
-        outcome?;
-        if self.out.is_empty() { Ok(()) } else { self.flush() }
+        outcome
     }
 
-    /// Everything but publications.
-    fn take_frame(&mut self, board: &mut Board, frame: Frame<'_>) -> Result<(), String> {
-        match frame.opcode {
-            frame::TEXT => {
-                let lines = frame.payload.split(|byte| *byte == b'\n');
-                lines.map(serde_json::from_slice).try_for_each(|event| match event {
-                    Ok(event) => self.take_event(board, &event),
-                    Err(_) => Err("the server sent what is no JSON".into()),
-                })
-            }
-            frame::PING => {
-                frame::write_masked(frame::PONG, frame.payload, &mut self.out);
-                Ok(())
-            }
-            frame::CLOSE => Err("the server closed the connection".into()),
-            _ => Ok(()),
+    /// Takes all messages that are whole; the beginning of another one is kept.
+    fn hear(&mut self, around: &mut Around<'_>, bytes: &[u8]) -> Result<(), String> {
+        if self.rest.is_empty() {
+            let heard = self.hear_whole(around, bytes)?;
+            self.rest.extend_from_slice(&bytes[heard..]);
+            return Ok(());
         }
+        let mut all = std::mem::take(&mut self.rest);
+        all.extend_from_slice(bytes);
+        let heard = self.hear_whole(around, &all)?;
+        if all.len() - heard > MESSAGE_BYTES_MAX {
+            return Err("the server sent a message without an end".into());
+        }
+        // An idle connection holds no memory.
+        self.rest = all[heard..].to_vec();
+        Ok(())
     }
 
-    fn take_event(&mut self, board: &mut Board, event: &Value) -> Result<(), String> {
-        let has = |name| event.get(name).is_some();
-        if has("ping") {
-            self.say(json!({"pong": {}}).to_string().as_bytes());
-        } else if let Some(refusal) = event.get("error").or_else(|| event.get("close")) {
-            return Err(sentence(refusal));
-        } else if has("subscribed") || has("connected") && self.place.is_none() {
-            self.stage = Stage::Open;
-        } else if let Some(place) = &mut self.place {
-            board.tally.lagged += u64::from(has("lagged"));
-            if has("gap") {
+    fn hear_whole(&mut self, around: &mut Around<'_>, bytes: &[u8]) -> Result<usize, String> {
+        let (who, mut heard) = (self.who(around.door), 0);
+        while heard < bytes.len() {
+            let Some((message, length)) = self.dialect.next(who, &bytes[heard..]) else { break };
+            heard += length;
+            self.take(around, message)?;
+        }
+        Ok(heard)
+    }
+
+    fn take(&mut self, around: &mut Around<'_>, heard: Heard<'_>) -> Result<(), String> {
+        match (heard, &mut self.place) {
+            (Heard::Publication(message), Some(place)) if self.stage == Stage::Open => {
+                around.board.deliver(place, message, around.now);
+            }
+            (Heard::Joined, _) if self.stage == Stage::Joining => self.stage = Stage::Open,
+            (Heard::Answer(answer), _) => self.say(&answer),
+            (Heard::Refused(why), _) => return Err(why),
+            (Heard::Lagged, _) => around.board.tally.lagged += 1,
+            (Heard::Gap, Some(place)) => {
+                around.board.tally.gaps += 1;
                 place.lose();
             }
+            _ => {}
         }
         Ok(())
     }
 
     /// Says that it goes for good, as far as the socket takes it.
-    pub fn part(&mut self) {
-        if matches!(self.stage, Stage::Open) {
+    pub fn part(&mut self, door: &Door) {
+        let socket = matches!(self.carrier, Carrier::Text | Carrier::Binary);
+        if self.stage == Stage::Open && socket {
             frame::write_masked(frame::CLOSE, &1000_u16.to_be_bytes(), &mut self.out);
             // Nobody waits for whether it was heard.
-            let _ = self.flush();
+            let _ = self.flush(door);
         }
         self.stage = Stage::Gone;
     }
@@ -228,11 +297,4 @@ impl Connection {
 
 fn lost(error: &io::Error) -> String {
     format!("the connection was lost: {}", error.kind())
-}
-
-/// A refusal in words: its message, number and hint.
-fn sentence(refusal: &Value) -> String {
-    let text = |name: &str| refusal.get(name).and_then(Value::as_str).unwrap_or_default();
-    let number = refusal.get("code").and_then(Value::as_u64).unwrap_or(0);
-    format!("the server refused: {} ({number}) {}", text("message"), text("hint"))
 }

@@ -11,8 +11,8 @@ use rustix::event::{Timespec, epoll};
 
 use super::board::{Board, histogram};
 use super::connection::{Connection, Stage};
+use super::door::Door;
 use super::interrupt;
-use super::target::Door;
 use crate::failure::Failure;
 
 /// What one read takes at most.
@@ -31,6 +31,7 @@ pub struct Crowd {
     connections: Vec<Connection>,
     buffer: Vec<u8>,
     events: Vec<epoll::Event>,
+    message: Vec<u8>,
     /// What was published and has arrived.
     pub board: Board,
     /// Connections that ended or never began, by reason.
@@ -61,16 +62,12 @@ impl Crowd {
             connections: Vec::new(),
             buffer: vec![0; READ_BYTES],
             events: Vec::with_capacity(EVENTS),
+            message: Vec::new(),
             board: Board::new(channels),
             failures: BTreeMap::new(),
             opening: 0,
             joined: histogram(),
         })
-    }
-
-    /// The server.
-    pub fn door(&self) -> &Door {
-        &self.door
     }
 
     /// How many clients there have been.
@@ -164,7 +161,7 @@ impl Crowd {
         }
         let mut outcome = Ok(());
         if flags.intersects(epoll::EventFlags::OUT | epoll::EventFlags::ERR) {
-            outcome = client.flush();
+            outcome = client.flush(&self.door);
         }
         let readable = epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR;
         if outcome.is_ok() && flags.intersects(readable) {
@@ -185,11 +182,23 @@ impl Crowd {
 
     /// Sends what a client has said.
     pub fn flush(&mut self, index: usize) {
-        let Some(client) = self.client(index) else { return };
+        let Self { connections, door, .. } = self;
+        let client = connections.get_mut(index).filter(|client| client.stage == Stage::Open);
+        let Some(client) = client else { return };
         let waited = client.waits;
-        match client.flush() {
+        match client.flush(door) {
             Ok(()) => self.rearm(index, waited),
             Err(why) => self.drop_client(index, why),
+        }
+    }
+
+    /// A client publishes; [`flush`](Self::flush) sends it.
+    pub fn publish(&mut self, index: usize, channel: usize, data: &[u8]) {
+        self.message.clear();
+        let Self { connections, message, door, .. } = self;
+        if let Some(client) = connections.get_mut(index) {
+            client.dialect.publish(door, channel, data, message);
+            client.say(message);
         }
     }
 
@@ -242,6 +251,6 @@ impl Crowd {
 
 impl Drop for Crowd {
     fn drop(&mut self) {
-        self.connections.iter_mut().for_each(Connection::part);
+        self.connections.iter_mut().for_each(|client| client.part(&self.door));
     }
 }

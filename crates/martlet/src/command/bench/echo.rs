@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::beside::Beside;
 use super::crowd::Crowd;
 use super::files;
 use super::load::{Load, Pace, Publisher};
@@ -38,9 +39,8 @@ pub struct Arguments {
     #[command(flatten)]
     length: Length,
 
-    /// Measure a bare loop too: epoll, and one send for each delivery
-    #[arg(long)]
-    bare: bool,
+    #[command(flatten)]
+    beside: Beside,
 
     /// Print JSON
     #[arg(long)]
@@ -61,7 +61,11 @@ struct Settings {
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (clients, note) = files::affordable(arguments.connections as usize);
-    let targets = targets(&arguments.target, arguments.bare)?;
+    let targets = targets(&arguments.target, &arguments.beside)?;
+    if let Some(mute) = targets.iter().find(|target| !target.door.reader.publishes()) {
+        let why = "who follows there cannot publish on the same connection";
+        return Err(Failure::wrong(format!("{}: {why}", mute.name)));
+    }
     let settings = Settings {
         connections: clients,
         in_flight: arguments.rate.is_none().then_some(arguments.in_flight),

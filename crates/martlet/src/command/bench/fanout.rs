@@ -1,13 +1,16 @@
 //! `martlet bench fanout`: what it costs and how long it takes to bring each publication to many.
+//! `channels` measures the same for many channels with few readers each.
 
 use serde::Serialize;
 
+use super::beside::Beside;
 use super::crowd::Crowd;
+use super::dialect::Transport;
 use super::files;
 use super::load::{Load, Pace, Publisher};
 use super::report::Report;
 use super::rounds::{Length, measure};
-use super::target::{TargetArguments, targets};
+use super::target::{TargetArguments, targets_over};
 use super::{PARALLEL, opening_patience, rate};
 use crate::failure::Failure;
 
@@ -18,6 +21,8 @@ use crate::failure::Failure;
 /// Sixteen at a time, beside a bare loop: martlet bench fanout --in-flight 16 --bare
 ///
 /// 200 a second, on ten channels:         martlet bench fanout --rate 200 --channels 10
+///
+/// By two transports, in turns:           martlet bench fanout --transport websocket --transport sse
 ///
 /// A publication is in flight until every subscriber of its channel has it.
 #[derive(Debug, clap::Args)]
@@ -35,6 +40,13 @@ pub struct Arguments {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     in_flight: u32,
 
+    #[command(flatten)]
+    fan: FanArguments,
+}
+
+/// What is said of publications, and of whom they go to.
+#[derive(Debug, clap::Args)]
+pub struct FanArguments {
     /// Publish so many times a second instead, whatever the server does
     #[arg(long, value_parser = rate, conflicts_with = "in_flight")]
     rate: Option<f64>,
@@ -43,12 +55,15 @@ pub struct Arguments {
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(20..=1_048_576))]
     payload: u32,
 
+    /// How the subscribers of martlet connect; repeat it, and it is measured with each in turns
+    #[arg(long, value_enum, default_value = "websocket")]
+    transport: Vec<Transport>,
+
     #[command(flatten)]
     length: Length,
 
-    /// Measure a bare loop too: epoll, and one send for each delivery
-    #[arg(long)]
-    bare: bool,
+    #[command(flatten)]
+    beside: Beside,
 
     /// Print JSON
     #[arg(long)]
@@ -69,57 +84,71 @@ struct Settings {
 
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    if arguments.channels > arguments.subscribers {
-        return Err(Failure::wrong("there are more channels than subscribers"));
-    }
-    // One more publishes.
-    let (clients, note) = files::affordable(arguments.subscribers as usize + 1);
-    let targets = targets(&arguments.target, arguments.bare)?;
-    let subscribers = clients.saturating_sub(1).max(1);
-    let channels = (arguments.channels as usize).min(subscribers);
-    let settings = arguments.settings(subscribers, channels);
-    let title = settings.title();
-    let mut report = Report::new("fanout", title, settings, &targets);
-    report.notes.extend(note);
-    let mut crowds = Vec::new();
-    for target in &targets {
-        let mut crowd = Crowd::new(&target.door, channels)?;
-        let all = (0..subscribers).map(|i| Some(i % channels));
-        let all = std::iter::once(None).chain(all);
-        let opened = crowd.open(all, PARALLEL, opening_patience(clients))?;
-        if opened.opened < 2 {
-            return Err(Failure::failed(crowd.first_failure()));
-        }
-        crowds.push(crowd);
-    }
-    let load = arguments.load(channels);
-    measure(&mut report, &arguments.length, &load, &targets, &mut crowds)?;
-    report.print(arguments.json)
+    let Arguments { subscribers, channels, in_flight, fan } = arguments;
+    fan.run("fanout", *subscribers as usize, *channels as usize, *in_flight)
 }
 
-impl Arguments {
-    fn settings(&self, subscribers: usize, channels: usize) -> Settings {
-        let in_flight = self.rate.is_none().then_some(self.in_flight);
+impl FanArguments {
+    /// Measures so many subscribers of so many channels.
+    pub fn run(
+        &self,
+        command: &'static str,
+        subscribers: usize,
+        channels: usize,
+        in_flight: u32,
+    ) -> Result<(), Failure> {
+        if channels > subscribers {
+            return Err(Failure::wrong("there are more channels than subscribers"));
+        }
+        // One more publishes. Servers have their own limits, and so does the generator: it has
+        // the clients of all of them.
+        let (clients, note) = files::affordable(subscribers + 1);
+        let targets = targets_over(&self.target, &self.beside, &self.transport)?;
+        let subscribers = clients.saturating_sub(1).max(1);
+        let channels = channels.min(subscribers);
+        let settings = self.settings(subscribers, channels, in_flight);
+        let mut report = Report::new(command, settings.title(command), settings, &targets);
+        report.notes.extend(note);
+        let mut crowds = Vec::new();
+        for target in &targets {
+            let mut crowd = Crowd::new(&target.door, channels)?;
+            let all = (0..subscribers).map(|i| Some(i % channels));
+            let all = std::iter::once(None).chain(all);
+            let opened = crowd.open(all, PARALLEL, opening_patience(clients))?;
+            if opened.opened < 2 {
+                return Err(Failure::failed(crowd.first_failure()));
+            }
+            crowds.push(crowd);
+        }
+        let load = self.load(channels, in_flight);
+        measure(&mut report, &self.length, &load, &targets, &mut crowds)?;
+        report.print(self.json)
+    }
+
+    fn settings(&self, subscribers: usize, channels: usize, in_flight: u32) -> Settings {
+        let in_flight = self.rate.is_none().then_some(in_flight);
         let Self { rate, payload, .. } = *self;
         Settings { subscribers, channels, in_flight, rate, payload }
     }
 
-    fn load(&self, channels: usize) -> Load {
+    fn load(&self, channels: usize, in_flight: u32) -> Load {
         let pace = match self.rate {
             Some(rate) => Pace::Rate(rate),
-            None => Pace::InFlight(self.in_flight as usize),
+            None => Pace::InFlight(in_flight as usize),
         };
         Load { publisher: Publisher::One(0), pace, channels, payload: self.payload as usize }
     }
 }
 
 impl Settings {
-    fn title(&self) -> String {
+    fn title(&self, command: &str) -> String {
         let pace = match (self.in_flight, self.rate) {
             (_, Some(rate)) => format!("{rate} publications a second"),
             (in_flight, None) => format!("{} in flight", in_flight.unwrap_or(1)),
         };
         let Self { subscribers, channels, payload, .. } = self;
-        format!("fanout: {subscribers} subscribers, {channels} channels, {pace}, {payload} bytes")
+        format!(
+            "{command}: {subscribers} subscribers, {channels} channels, {pace}, {payload} bytes"
+        )
     }
 }

@@ -1,4 +1,4 @@
-//! WebSocket framing as the generator needs it: writes masked text, and walks over the frames
+//! WebSocket framing as the generator needs it: writes masked messages, and walks over the frames
 //! that come without looking into them. Whole messages only: no server of ours cuts them up.
 
 use std::mem;
@@ -8,6 +8,8 @@ const FRAME_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// A text message.
 pub const TEXT: u8 = 0x1;
+/// A message of bytes.
+pub const BINARY: u8 = 0x2;
 /// The end of the connection.
 pub const CLOSE: u8 = 0x8;
 /// A question whether the other side is there.

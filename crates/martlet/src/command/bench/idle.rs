@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::beside::Beside;
 use super::crowd::Crowd;
-use super::process::{KernelMemory, Process};
+use super::process::KernelMemory;
 use super::report::{Report, Row, count};
 use super::target::{Target, TargetArguments, targets};
 use super::{PARALLEL, files, opening_patience};
@@ -32,9 +33,8 @@ pub struct Arguments {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
 
-    /// Measure a bare loop too, which keeps a socket for each connection and little else
-    #[arg(long)]
-    bare: bool,
+    #[command(flatten)]
+    beside: Beside,
 
     /// Print JSON
     #[arg(long)]
@@ -54,7 +54,7 @@ struct Settings {
 /// What was measured of one server.
 #[derive(Debug, Serialize)]
 struct Measured {
-    server: &'static str,
+    server: String,
     connections: usize,
     /// The server's own memory for one connection.
     bytes_per_connection: Option<f64>,
@@ -82,7 +82,7 @@ impl Row for Measured {
         let maybe = |value: Option<f64>| value.map_or("-".into(), count);
         let cpu = self.cpu_us_per_connection_second;
         vec![
-            self.server.into(),
+            self.server.clone(),
             count(self.connections as f64),
             maybe(self.bytes_per_connection),
             maybe(self.kernel_bytes_per_connection),
@@ -96,7 +96,7 @@ impl Row for Measured {
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (clients, note) = files::affordable(arguments.connections as usize);
-    let targets = targets(&arguments.target, arguments.bare)?;
+    let targets = targets(&arguments.target, &arguments.beside)?;
     let (channels, seconds) = (arguments.channels as usize, arguments.seconds);
     let settings = Settings { connections: clients, channels, seconds };
     let title = format!("idle: {clients} connections, {channels} channels, {seconds} s");
@@ -109,7 +109,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             // The kernel uses again what it has kept of the sockets before.
             measured.kernel_bytes_per_connection = None;
         }
-        report.notes.extend(crowd.failure_notes(target.name));
+        report.notes.extend(crowd.failure_notes(&target.name));
         report.results.push(measured);
     }
     report.print(arguments.json)
@@ -122,7 +122,7 @@ fn wait(
     channels: usize,
     seconds: u64,
 ) -> Result<Measured, Failure> {
-    let resident = || target.process.and_then(Process::resident);
+    let resident = || target.memory();
     let patience = opening_patience(clients);
     let first = clients.div_ceil(10);
     let channel = |i: usize| Some(i % channels);
@@ -134,16 +134,16 @@ fn wait(
         return Err(Failure::failed(crowd.first_failure()));
     }
     settle(crowd, Duration::from_secs(1))?;
-    let (cpu, begun) = (target.process.and_then(Process::cpu), Instant::now());
+    let (cpu, begun) = (target.cpu(), Instant::now());
     settle(crowd, Duration::from_secs(seconds))?;
     let waited = begun.elapsed().as_secs_f64();
-    let spent = target.process.and_then(Process::cpu).zip(cpu);
+    let spent = target.cpu().zip(cpu);
     let spent = spent.map(|(after, before)| after.saturating_sub(before).as_secs_f64() * 1e6);
     let failed: usize = crowd.failures.values().sum();
     let connections = crowd.len() - failed.min(crowd.len());
     let each = |bytes: f64| bytes / opened.opened as f64;
     Ok(Measured {
-        server: target.name,
+        server: target.name.clone(),
         connections,
         bytes_per_connection: resident().zip(before).map(|(a, b)| each(a as f64 - b as f64)),
         kernel_bytes_per_connection: KernelMemory::now()

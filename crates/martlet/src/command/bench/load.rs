@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::board::{DIGITS, Tally};
 use super::crowd::Crowd;
-use super::process::{Process, own_cpu};
+use super::process::own_cpu;
 use crate::failure::Failure;
 
 /// How long deliveries may still arrive after the last publication.
@@ -72,12 +72,12 @@ impl Load {
     pub fn run(
         &self,
         crowd: &mut Crowd,
-        process: Option<Process>,
+        cpu: impl Fn() -> Option<Duration>,
         lasting: Duration,
     ) -> Result<Slice, Failure> {
         crowd.board.tally = Tally::default();
         crowd.board.completed.clear();
-        let (server, generator) = (process.and_then(Process::cpu), own_cpu());
+        let (server, generator) = (cpu(), own_cpu());
         let mut shift = Shift::new(self, crowd);
         let begun = shift.begun;
         match self.pace {
@@ -87,7 +87,7 @@ impl Load {
         shift.drain()?;
         let (late, overloaded) = (shift.late, shift.overloaded);
         let elapsed = begun.elapsed();
-        let after = process.and_then(Process::cpu);
+        let after = cpu();
         if let Some(wrong) = &crowd.board.wrong {
             return Err(Failure::failed(format!("the figures cannot be trusted: {wrong}")));
         }
@@ -108,7 +108,7 @@ struct Shift<'a> {
     crowd: &'a mut Crowd,
     begun: Instant,
     next: usize,
-    message: Vec<u8>,
+    data: Vec<u8>,
     late: Duration,
     overloaded: bool,
 }
@@ -120,7 +120,7 @@ impl<'a> Shift<'a> {
             crowd,
             begun: Instant::now(),
             next: 0,
-            message: Vec::new(),
+            data: Vec::new(),
             late: Duration::ZERO,
             overloaded: false,
         }
@@ -194,29 +194,13 @@ impl<'a> Shift<'a> {
             return Ok(());
         }
         let number = self.crowd.board.publish(channel, intended);
-        self.write(channel, number);
-        if let Some(client) = self.crowd.client(index) {
-            client.say(&self.message);
-        }
+        self.data.clear();
+        write_data(number, self.load.payload, &mut self.data);
+        self.crowd.publish(index, channel, &self.data);
         if self.load.publisher == Publisher::Each {
             self.crowd.flush(index);
         }
         Ok(())
-    }
-
-    /// Writes the command: data of the wanted length, which begins with the number.
-    fn write(&mut self, channel: usize, number: u64) {
-        use std::io::Write as _;
-        let Self { message, load, crowd, .. } = self;
-        message.clear();
-        let name = crowd.door().channel(channel);
-        // A vector takes everything.
-        let _ = write!(
-            message,
-            r#"{{"publish":{{"channel":"{name}","data":"{number:0DIGITS$}{:x<1$}"}}}}"#,
-            "",
-            load.payload.saturating_sub(DIGITS)
-        );
     }
 
     /// Without anybody who publishes or follows there is nothing to measure.
@@ -253,6 +237,14 @@ impl<'a> Shift<'a> {
         self.crowd.board.completed.clear();
         self.check()
     }
+}
+
+/// Data of the wanted length, which begins with the number of its publication.
+pub fn write_data(number: u64, length: usize, out: &mut Vec<u8>) {
+    use std::io::Write as _;
+    // A vector takes everything.
+    let _ = write!(out, "{number:0DIGITS$}");
+    out.resize(out.len() + length.saturating_sub(DIGITS), b'x');
 }
 
 #[cfg(test)]

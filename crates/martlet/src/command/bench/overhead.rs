@@ -8,6 +8,7 @@ use martlet_client::{Api, Message};
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
+use super::beside::Beside;
 use super::report::{Report, Row, count};
 use super::target::{Target, TargetArguments, targets};
 use crate::failure::Failure;
@@ -132,7 +133,7 @@ impl Row for Measured {
 
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let targets = targets(&arguments.target, false)?;
+    let targets = targets(&arguments.target, &Beside::default())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build_local(tokio::runtime::LocalOptions::default())

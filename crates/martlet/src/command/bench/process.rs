@@ -1,33 +1,44 @@
-//! What the kernel tells about a process: the CPU time of all its threads, and its memory.
+//! What the kernel tells about a server: the CPU time of all threads of all its processes, and
+//! their memory.
 
 use std::fs;
 use std::time::Duration;
 
-/// A process on this machine.
-#[derive(Debug, Clone, Copy)]
+/// A server's processes on this machine, mostly one.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
-    /// Its number.
-    pub pid: u32,
+    /// Their numbers.
+    pub pids: Vec<u32>,
 }
 
 impl Process {
-    /// The CPU time of all its threads, to the nanosecond. `None` where it cannot be read.
-    pub fn cpu(self) -> Option<Duration> {
-        let threads = fs::read_dir(format!("/proc/{}/task", self.pid)).ok()?;
-        let mut nanoseconds = 0;
-        for thread in threads {
-            // A thread may end while they are read; the others count.
-            let text = fs::read_to_string(thread.ok()?.path().join("schedstat"));
-            nanoseconds += text.ok().and_then(|text| first_number(&text)).unwrap_or(0);
-        }
-        Some(Duration::from_nanos(nanoseconds)).filter(|cpu| !cpu.is_zero())
+    /// A server that is one process.
+    pub fn one(pid: u32) -> Self {
+        Self { pids: vec![pid] }
     }
 
-    /// The bytes of memory that it holds.
-    pub fn resident(self) -> Option<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
-        kilobytes(&status, "VmRSS:")
+    /// The CPU time of all threads, to the nanosecond. `None` where it cannot be read.
+    pub fn cpu(&self) -> Option<Duration> {
+        let each = self.pids.iter().map(|pid| cpu(*pid));
+        each.sum::<Option<Duration>>().filter(|cpu| !cpu.is_zero())
     }
+
+    /// The bytes of memory that are its own: neither files nor what it shares with others.
+    pub fn memory(&self) -> Option<u64> {
+        let status = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/status")).ok();
+        self.pids.iter().map(|pid| kilobytes(&status(pid)?, "RssAnon:")).sum()
+    }
+}
+
+fn cpu(pid: u32) -> Option<Duration> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let mut nanoseconds = 0;
+    for thread in threads {
+        // A thread may end while they are read; the others count.
+        let text = fs::read_to_string(thread.ok()?.path().join("schedstat"));
+        nanoseconds += text.ok().and_then(|text| first_number(&text)).unwrap_or(0);
+    }
+    Some(Duration::from_nanos(nanoseconds))
 }
 
 /// The CPU time of the calling thread.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::api::{Callers, Requests};
-use super::process::{Process, own_cpu};
+use super::beside::Beside;
+use super::process::own_cpu;
 use super::report::{Latency, Report, Row, count, maybe_microseconds};
 use super::target::{Target, TargetArguments, targets};
 use crate::failure::Failure;
@@ -65,7 +66,7 @@ struct Settings {
 /// What was measured with one size of batch.
 #[derive(Debug, Serialize)]
 struct Measured {
-    server: &'static str,
+    server: String,
     batch: u32,
     requests: u64,
     publications: u64,
@@ -84,14 +85,14 @@ impl Row for Measured {
         let [p50, p99, p999, max] = self.latency_us.cells();
         let cpu = maybe_microseconds(self.server_cpu_us_per_publication);
         let speed = count(self.publications_per_second);
-        vec![self.server.into(), self.batch.to_string(), speed, cpu, p50, p99, p999, max]
+        vec![self.server.clone(), self.batch.to_string(), speed, cpu, p50, p99, p999, max]
     }
 }
 
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     super::files::raise();
-    let targets = targets(&arguments.target, false)?;
+    let targets = targets(&arguments.target, &Beside::default())?;
     let Arguments { connections, channels, payload, seconds, .. } = *arguments;
     let settings = Settings { connections, channels, payload, seconds };
     let title = format!("publish: {connections} connections, {channels} channels, {payload} bytes");
@@ -99,7 +100,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     for target in &targets {
         for batch in &arguments.batch {
             let measured = arguments.measure(target, *batch)?;
-            report.note_generator(target.name, measured.generator_cpu);
+            report.note_generator(&target.name, measured.generator_cpu);
             report.results.push(measured);
         }
     }
@@ -116,14 +117,14 @@ impl Arguments {
         };
         let mut callers = Callers::connect(&target.door, requests, self.connections as usize)?;
         callers.run(Duration::from_millis(500))?;
-        let (server, generator) = (target.process.and_then(Process::cpu), own_cpu());
+        let (server, generator) = (target.cpu(), own_cpu());
         let called = callers.run(Duration::from_secs(self.seconds))?;
-        let after = target.process.and_then(Process::cpu);
+        let after = target.cpu();
         let publications = called.latency.len() * u64::from(batch);
         let cpu = after.zip(server).map(|(after, before)| after.saturating_sub(before));
         let seconds = called.elapsed.as_secs_f64();
         Ok(Measured {
-            server: target.name,
+            server: target.name.clone(),
             batch,
             requests: called.latency.len(),
             publications,

@@ -3,6 +3,7 @@
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use super::compare::{Figures, Ratio, ratios, reference};
 use super::machine::Machine;
 use super::target::{About, Target};
 use crate::failure::Failure;
@@ -36,24 +37,12 @@ pub struct Report<S, R> {
     pub servers: Vec<About>,
     /// The figures.
     pub results: Vec<R>,
-    /// The server's figures divided by those of the bare loop.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ratio: Option<Ratio>,
+    /// The server that the others are compared with, if there are several.
+    pub reference: Option<String>,
+    /// The figures of each other server divided by those of the reference.
+    pub ratios: Vec<Ratio>,
     /// What one has to know to read the figures.
     pub notes: Vec<String>,
-}
-
-/// The server beside the bare loop: of each figure the median over the rounds.
-#[derive(Debug, Clone, Serialize)]
-pub struct Ratio {
-    /// How often both were measured one after the other.
-    pub rounds: usize,
-    /// CPU for each delivery, or connection.
-    pub cpu: Option<f64>,
-    /// Deliveries, or connections, a second.
-    pub speed: f64,
-    /// The median latency.
-    pub p50: f64,
 }
 
 /// How long something took, in microseconds.
@@ -91,12 +80,21 @@ impl<S: Serialize, R: Row> Report<S, R> {
         if !machine.optimized {
             notes.push("this program was built without optimizations: only compare".to_owned());
         }
-        if targets.first().is_some_and(|target| target.process.is_none()) {
-            notes.push("the server's CPU and memory were not measured: give --pid".to_owned());
-        }
+        notes.extend(targets.iter().find_map(Target::unmeasured));
+        let named = targets.iter().map(|target| (target.name.as_str(), target.martlet));
+        let reference = reference(named).map(|at| targets[at].name.clone());
         let servers = targets.iter().map(Target::about).collect();
-        let (results, ratio) = (Vec::new(), None);
-        Self { command, title, settings, machine, servers, results, ratio, notes }
+        let (results, ratios) = (Vec::new(), Vec::new());
+        Self { command, title, settings, machine, servers, results, reference, ratios, notes }
+    }
+
+    /// Puts the servers beside the reference, each by its figures of every round.
+    pub fn compare(&mut self, batch: Option<u32>, servers: &[(&str, Vec<Figures>)]) {
+        let named = |(name, _): &(&str, _)| Some(*name) == self.reference.as_deref();
+        if let Some(reference) = servers.iter().position(named) {
+            let ratios = ratios(servers, reference);
+            self.ratios.extend(ratios.into_iter().map(|ratio| Ratio { batch, ..ratio }));
+        }
     }
 
     /// Notes a generator that had too much to do.
@@ -124,12 +122,9 @@ impl<S: Serialize, R: Row> Report<S, R> {
         let head = R::HEAD.iter().map(|cell| (*cell).to_owned()).collect();
         let rows: Vec<Vec<String>> = self.results.iter().map(Row::cells).collect();
         text.push_str(&table(head, rows));
-        if let Some(Ratio { rounds, cpu, speed, p50 }) = &self.ratio {
-            let cpu = cpu.map_or("not measured".into(), |cpu| format!("{cpu:.2}"));
-            text.push_str(&format!(
-                "\nmartlet / bare, median of {rounds} rounds: CPU {cpu}, speed {speed:.2}, \
-                 p50 {p50:.2}\n"
-            ));
+        if let Some(reference) = self.reference.as_ref().filter(|_| !self.ratios.is_empty()) {
+            text.push('\n');
+            self.ratios.iter().for_each(|ratio| text.push_str(&ratio.line(reference)));
         }
         if !self.notes.is_empty() {
             text.push('\n');
@@ -188,17 +183,6 @@ pub fn count(value: f64) -> String {
         text.push(digit);
     }
     text
-}
-
-/// The middle one.
-pub fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => None,
-        even if even % 2 == 0 => Some((values[middle - 1] + values[middle]) / 2.0),
-        _ => Some(values[middle]),
-    }
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::compare::Figures;
 use super::crowd::Crowd;
 use super::load::{Load, Slice};
-use super::report::{Latency, Ratio, Report, Row, count, maybe_microseconds, median};
+use super::report::{Latency, Report, Row, count, maybe_microseconds};
 use super::target::Target;
 use crate::failure::Failure;
 
@@ -22,7 +23,7 @@ pub struct Length {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(0..=600))]
     warm_up: u64,
 
-    /// In how many slices the time is measured; with --bare the servers take turns
+    /// In how many slices the time is measured; several servers take turns
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     rounds: u32,
 }
@@ -30,7 +31,7 @@ pub struct Length {
 /// What was measured of one server.
 #[derive(Debug, Serialize)]
 pub struct Measured {
-    server: &'static str,
+    server: String,
     /// How long it was measured.
     seconds: f64,
     /// Connections that were open.
@@ -72,7 +73,7 @@ impl Row for Measured {
     fn cells(&self) -> Vec<String> {
         let [p50, p99, p999, max] = self.latency_us.cells();
         vec![
-            self.server.into(),
+            self.server.clone(),
             count(self.deliveries_per_second),
             maybe_microseconds(self.server_cpu_us_per_delivery),
             self.server_cores.map_or("-".into(), |cores| format!("{cores:.2}")),
@@ -94,7 +95,7 @@ impl Measured {
         let (tally, seconds) = (&all.tally, all.elapsed.as_secs_f64());
         let deliveries = tally.deliveries.max(1) as f64;
         Self {
-            server: target.name,
+            server: target.name.clone(),
             seconds,
             connections: crowd.len() - lost.min(crowd.len()),
             publications: tally.publications,
@@ -135,15 +136,15 @@ impl Slice {
         (self.tally.deliveries > 0).then(|| cpu / self.tally.deliveries as f64)
     }
 
-    fn ratio(&self, bare: &Self) -> Option<[Option<f64>; 3]> {
-        let speed = |slice: &Self| slice.tally.deliveries as f64 / slice.elapsed.as_secs_f64();
-        let p50 = |slice: &Self| slice.tally.latency.value_at_quantile(0.5) as f64;
-        let measured = self.tally.deliveries > 0 && bare.tally.deliveries > 0;
-        measured.then(|| {
-            let cpu = self.cpu_per_delivery().zip(bare.cpu_per_delivery());
-            let cpu = cpu.map(|(own, bare)| own / bare);
-            [cpu, Some(speed(self) / speed(bare)), Some(p50(self) / p50(bare))]
-        })
+    /// What is compared.
+    fn figures(&self) -> Figures {
+        if self.tally.deliveries == 0 {
+            return Figures::default();
+        }
+        let at = |quantile| Some(self.tally.latency.value_at_quantile(quantile) as f64);
+        let speed = self.tally.deliveries as f64 / self.elapsed.as_secs_f64();
+        let (cpu, speed) = (self.cpu_per_delivery(), Some(speed));
+        Figures { cpu, speed, p50: at(0.5), p99: at(0.99) }
     }
 }
 
@@ -157,7 +158,7 @@ pub fn measure<S: Serialize>(
 ) -> Result<(), Failure> {
     let warm_up = Duration::from_secs(length.warm_up);
     for (target, crowd) in targets.iter().zip(&mut *crowds).filter(|_| !warm_up.is_zero()) {
-        load.run(crowd, target.process, warm_up)?;
+        load.run(crowd, || target.cpu(), warm_up)?;
     }
     let slice = Duration::from_secs(length.seconds) / length.rounds;
     let mut slices: Vec<Vec<Slice>> = targets.iter().map(|_| Vec::new()).collect();
@@ -165,17 +166,23 @@ pub fn measure<S: Serialize>(
         for (i, target) in targets.iter().enumerate() {
             // The others' clients answer pings in the meantime.
             crowds.iter_mut().try_for_each(|crowd| crowd.turn(Duration::ZERO))?;
-            slices[i].push(load.run(&mut crowds[i], target.process, slice)?);
+            slices[i].push(load.run(&mut crowds[i], || target.cpu(), slice)?);
         }
     }
     for ((target, crowd), slices) in targets.iter().zip(&*crowds).zip(&slices) {
         let measured = Measured::of(target, crowd, slices);
-        report.note_generator(target.name, measured.generator_cpu);
+        report.note_generator(&target.name, measured.generator_cpu);
         report.notes.extend(measured.notes());
-        report.notes.extend(crowd.failure_notes(target.name));
+        report.notes.extend(crowd.failure_notes(&target.name));
         report.results.push(measured);
     }
-    report.ratio = ratio(&slices);
+    let figures = |slices: &Vec<Slice>| slices.iter().map(Slice::figures).collect();
+    let figures: Vec<(&str, Vec<Figures>)> = targets
+        .iter()
+        .zip(&slices)
+        .map(|(target, slices)| (target.name.as_str(), figures(slices)))
+        .collect();
+    report.compare(None, &figures);
     Ok(())
 }
 
@@ -193,13 +200,4 @@ impl Measured {
         }
         notes
     }
-}
-
-/// The first server beside the second one.
-fn ratio(slices: &[Vec<Slice>]) -> Option<Ratio> {
-    let [own, bare] = slices else { return None };
-    let rounds: Vec<[Option<f64>; 3]> =
-        own.iter().zip(bare).filter_map(|(own, bare)| own.ratio(bare)).collect();
-    let middle = |at: usize| median(rounds.iter().filter_map(|round| round[at]).collect());
-    Some(Ratio { rounds: rounds.len(), cpu: middle(0), speed: middle(1)?, p50: middle(2)? })
 }

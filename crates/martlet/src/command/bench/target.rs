@@ -2,12 +2,15 @@
 //! ended with it.
 
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
+use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::json;
 
+use super::beside::{self, Beside, Peer, What};
+use super::dialect::{Dialect, Kind, Transport};
+use super::door::{Door, plain_authority, resolve};
 use super::interrupt;
 use super::machine::Cores;
 use super::process::Process;
@@ -18,17 +21,18 @@ use crate::failure::Failure;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Server")]
 pub struct TargetArguments {
-    /// A server that runs already, such as http://127.0.0.1:8000. Without it one is started for
+    /// A martlet that runs already, such as http://127.0.0.1:8000. Without it one is started for
     /// the run, on a free port of this machine
     #[arg(long)]
     pub url: Option<String>,
 
-    /// The process number of that server, if it is on this machine: measures its CPU and memory
-    #[arg(long, requires = "url")]
-    pid: Option<u32>,
+    /// The process number of that server, if it is on this machine: measures its CPU and memory.
+    /// Several are joined by +
+    #[arg(long, requires = "url", value_parser = beside::pids)]
+    pid: Option<Pids>,
 
-    /// A token, for a server that wants one
-    #[arg(long, requires = "url")]
+    /// A token, for the server of --url, and for Mercure's publisher
+    #[arg(long)]
     token: Option<String>,
 
     /// What the names of channels begin with
@@ -37,7 +41,7 @@ pub struct TargetArguments {
 
     /// Set a key of the configuration of the server that is started; repeat it for several
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "url")]
-    set: Vec<String>,
+    pub set: Vec<String>,
 
     /// Let the scheduler place servers and generator. Otherwise the generator gets the last core,
     /// and the servers that are started get the others
@@ -45,112 +49,96 @@ pub struct TargetArguments {
     no_pin: bool,
 }
 
-/// Where a server is, and how one gets in.
-#[derive(Debug, Clone)]
-pub struct Door {
-    /// Its address.
-    pub address: SocketAddr,
-    host: String,
-    token: Option<String>,
-    prefix: String,
-    /// The key of its API, if it was started for the run.
-    pub key: Option<String>,
-}
-
-impl Door {
-    /// The door of a server that lets everybody in.
-    #[cfg(test)]
-    pub fn anonymous(address: SocketAddr) -> Self {
-        let (host, prefix) = (address.to_string(), "t-".into());
-        Self { address, host, token: None, prefix, key: None }
-    }
-
-    /// What is sent first for a WebSocket.
-    pub fn handshake(&self) -> Vec<u8> {
-        format!(
-            "GET /v1/ws HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: bWFydGxldC1iZW5jaG1rLg==\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Protocol: martlet.v1.json\r\n\r\n",
-            self.host
-        )
-        .into_bytes()
-    }
-
-    /// The `connect` of a client that follows a channel, or none.
-    pub fn connect(&self, channel: Option<usize>) -> Vec<u8> {
-        let mut connect = json!({ "agent": concat!("martlet-bench/", env!("CARGO_PKG_VERSION")) });
-        if let Some(token) = &self.token {
-            connect["token"] = json!(token);
-        }
-        if let Some(channel) = channel {
-            connect["subscribe"] = json!([{ "channel": self.channel(channel) }]);
-        }
-        json!({ "id": 1, "connect": connect }).to_string().into_bytes()
-    }
-
-    /// The name of a channel. No two runs have the same.
-    pub fn channel(&self, number: usize) -> String {
-        format!("{}{}-{number:06}", self.prefix, std::process::id())
-    }
-
-    /// The token as the end of a query, if there is one.
-    pub fn token_query(&self) -> String {
-        self.token.as_ref().map(|token| format!("&token={token}")).unwrap_or_default()
-    }
-
-    /// Host and port, for a `Host` header.
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-}
+/// Process numbers. Not a list of options, but the value of one.
+type Pids = Vec<u32>;
 
 /// What is told about a server.
 #[derive(Debug, Clone, Serialize)]
 pub struct About {
+    /// What it is called.
+    pub server: String,
     /// Where it is.
     pub url: String,
-    /// Its process number, if it is known and on this machine.
+    /// Its process number, if it is known and on this machine; the first of several.
     pub pid: Option<u32>,
     /// Whether it was started for the run.
     pub started: bool,
 }
 
-/// A server.
-#[derive(Debug)]
+/// A server, as it is reached by one transport.
+#[derive(Debug, Clone)]
 pub struct Target {
     /// What it is called in the report.
-    pub name: &'static str,
+    pub name: String,
+    /// Whether it is the martlet that is measured, not something beside it.
+    pub martlet: bool,
     /// Where it is.
     pub door: Door,
     /// Its process, if it is on this machine.
     pub process: Option<Process>,
-    child: Option<Child>,
+    child: Option<Rc<Started>>,
+}
+
+/// A process that ends with the run.
+#[derive(Debug)]
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // It keeps nothing that a slower end would save, and it may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Target {
     /// What is told about it.
     pub fn about(&self) -> About {
         About {
+            server: self.name.clone(),
             url: format!("http://{}", self.door.host),
-            pid: self.process.map(|process| process.pid),
+            pid: self.process.as_ref().and_then(|process| process.pids.first().copied()),
             started: self.child.is_some(),
         }
     }
-}
 
-impl Drop for Target {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            // It keeps nothing that a slower end would save.
-            let _ = child.kill();
-            let _ = child.wait();
+    /// The CPU time that it has used, if that is known.
+    pub fn cpu(&self) -> Option<Duration> {
+        self.process.as_ref()?.cpu()
+    }
+
+    /// The bytes of memory that are its own, if that is known.
+    pub fn memory(&self) -> Option<u64> {
+        self.process.as_ref()?.memory()
+    }
+
+    /// What to say if its process is not known.
+    pub fn unmeasured(&self) -> Option<String> {
+        match (&self.process, self.martlet) {
+            (Some(_), _) => None,
+            (None, true) => {
+                Some("the server's CPU and memory were not measured: give --pid".to_owned())
+            }
+            (None, false) => Some(format!(
+                "CPU and memory of {} were not measured: give its PID after its address",
+                self.name
+            )),
         }
     }
 }
 
-/// Finds or starts the servers: the one to measure, and with `bare` the bare loop too. Moves this
-/// thread to the generator's core.
-pub fn targets(arguments: &TargetArguments, bare: bool) -> Result<Vec<Target>, Failure> {
+/// Finds or starts the servers: the one to measure, and those beside it. Moves this thread to the
+/// generator's core.
+pub fn targets(arguments: &TargetArguments, beside: &Beside) -> Result<Vec<Target>, Failure> {
+    targets_over(arguments, beside, &[Transport::Websocket])
+}
+
+/// The same, with the server to measure once for each transport.
+pub fn targets_over(
+    arguments: &TargetArguments,
+    beside: &Beside,
+    transports: &[Transport],
+) -> Result<Vec<Target>, Failure> {
     interrupt::watch()?;
     let cores = if arguments.no_pin { None } else { Cores::share() };
     let unplaced = |error| Failure::failed(format!("cannot choose cores: {error}"));
@@ -158,15 +146,17 @@ pub fn targets(arguments: &TargetArguments, bare: bool) -> Result<Vec<Target>, F
         cores.start_servers().map_err(unplaced)?;
     }
     let workers = cores.as_ref().map_or(0, |cores| cores.count);
-    let mut targets = vec![match &arguments.url {
+    let martlet = match &arguments.url {
         Some(url) => arguments.named(url)?,
-        None => {
-            let serving = Serving::new(workers, &arguments.set)?;
-            arguments.start("martlet", serving.arguments, Some(serving.key))?
-        }
-    }];
-    if bare {
-        targets.push(arguments.start("bare", vec!["bench".into(), "bare".into()], None)?);
+        None => arguments.martlet(workers)?,
+    };
+    let mut targets: Vec<Target> =
+        transports.iter().map(|transport| martlet.over(*transport, transports)).collect();
+    for what in beside.all() {
+        targets.push(match what {
+            What::Loop(way) => arguments.bare(way.name())?,
+            What::Peer(peer) => arguments.peer(&peer)?,
+        });
     }
     if let Some(cores) = &cores {
         cores.generate().map_err(unplaced)?;
@@ -174,49 +164,72 @@ pub fn targets(arguments: &TargetArguments, bare: bool) -> Result<Vec<Target>, F
     Ok(targets)
 }
 
+impl Target {
+    /// The same server, whose readers come by this one of several transports.
+    fn over(&self, transport: Transport, all: &[Transport]) -> Self {
+        let mut target = self.clone();
+        target.door.reader = transport.dialect();
+        target.door.tag = transport.tag();
+        let several = all.len() > 1;
+        if several && transport != Transport::Websocket {
+            target.name = format!("{} {}", self.name, transport.name());
+        }
+        target
+    }
+}
+
 impl TargetArguments {
-    /// A server that runs already.
+    /// A martlet that runs already.
     fn named(&self, url: &str) -> Result<Target, Failure> {
-        let host = plain_authority(url)?;
-        let process = match self.pid.map(|pid| Process { pid }) {
-            Some(process) if process.cpu().is_none() => {
-                let message = format!("process {} is not there, or cannot be read", process.pid);
-                return Err(Failure::wrong(message));
-            }
-            known => known,
-        };
-        let door = self.door(host, None)?;
-        Ok(Target { name: "martlet", door, process, child: None })
+        let (host, user) = plain_authority(url)?;
+        if user.is_some() {
+            return Err(Failure::wrong("a token for martlet is given by --token"));
+        }
+        let process = beside::process(self.pid.as_deref().unwrap_or_default())?;
+        let mut door = self.door(host, Kind::Martlet.dialects())?;
+        door.token = self.token.clone();
+        Ok(Target { name: "martlet".into(), martlet: true, door, process, child: None })
     }
 
-    fn door(&self, host: String, key: Option<String>) -> Result<Door, Failure> {
-        let unknown = |why: String| Failure::failed(format!("{host} cannot be found: {why}"));
-        let mut addresses = host.to_socket_addrs().map_err(|error| unknown(error.to_string()))?;
-        let address = addresses.next().ok_or_else(|| unknown("it has no address".into()))?;
-        let (token, prefix) = (self.token.clone(), self.prefix.clone());
-        Ok(Door { address, host, token, prefix, key })
+    /// A martlet with so many workers, started for the run.
+    pub fn martlet(&self, workers: u32) -> Result<Target, Failure> {
+        let serving = Serving::new(workers, &self.set)?;
+        let mut target = self.start("martlet", serving.arguments)?;
+        (target.door.key, target.martlet) = (Some(serving.key), true);
+        Ok(target)
+    }
+
+    fn bare(&self, name: &str) -> Result<Target, Failure> {
+        self.start(name, ["bench", "bare", name].map(str::to_owned).to_vec())
+    }
+
+    fn peer(&self, peer: &Peer) -> Result<Target, Failure> {
+        let (_, host, token) = peer.place()?;
+        let mut door = self.door(host, peer.dialects())?;
+        door.token = token.or_else(|| (peer.kind == Kind::Mercure).then(|| self.token.clone())?);
+        let (name, process) = (peer.label.clone(), peer.process()?);
+        Ok(Target { name, martlet: false, door, process, child: None })
+    }
+
+    fn door(
+        &self,
+        host: String,
+        (reader, publisher): (&'static dyn Dialect, &'static dyn Dialect),
+    ) -> Result<Door, Failure> {
+        let (address, prefix) = (resolve(&host)?, self.prefix.clone());
+        let (token, key, seen) = (None, None, None);
+        Ok(Door { address, host, token, prefix, tag: 'w', key, reader, publisher, seen })
     }
 
     /// Starts this program once more, and waits until it says where it listens.
-    fn start(
-        &self,
-        name: &'static str,
-        arguments: Vec<String>,
-        key: Option<String>,
-    ) -> Result<Target, Failure> {
+    fn start(&self, name: &str, arguments: Vec<String>) -> Result<Target, Failure> {
         let unstarted = |why: &str| Failure::failed(format!("cannot start {name}: {why}"));
-        let mut child = spawn(arguments).map_err(|error| unstarted(&error.to_string()))?;
-        let process = Some(Process { pid: child.id() });
-        let found = listening(&mut child).map_err(|said| unstarted(&said));
-        match found.and_then(|host| self.door(host, key)) {
-            Ok(door) => Ok(Target { name, door, process, child: Some(child) }),
-            Err(failure) => {
-                // It may have ended by itself.
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(failure)
-            }
-        }
+        let mut child = Started(spawn(arguments).map_err(|error| unstarted(&error.to_string()))?);
+        let process = Some(Process::one(child.0.id()));
+        let host = listening(&mut child.0).map_err(|said| unstarted(&said))?;
+        let door = self.door(host, Kind::Martlet.dialects())?;
+        let child = Some(Rc::new(child));
+        Ok(Target { name: name.to_owned(), martlet: false, door, process, child })
     }
 }
 
@@ -245,21 +258,3 @@ fn listening(child: &mut Child) -> Result<String, String> {
     std::thread::spawn(move || lines.count());
     host.ok_or_else(|| said.join("\n"))
 }
-
-/// Host and port of an address.
-fn plain_authority(url: &str) -> Result<String, Failure> {
-    let wrong = |message: String| Err(Failure::wrong(message));
-    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-    if !matches!(scheme, "http" | "ws") {
-        return wrong(format!("{scheme} cannot be measured: the generator speaks plain HTTP"));
-    }
-    let authority = rest.trim_end_matches('/');
-    if authority.is_empty() || authority.contains(['/', '@', '?', '#']) {
-        return wrong(format!("{url} is not an address such as http://127.0.0.1:8000"));
-    }
-    let port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    Ok(if port { authority.to_owned() } else { format!("{authority}:80") })
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,11 +1,12 @@
 use super::*;
-use crate::command::bench::bare::Bare;
-use crate::command::bench::target::Door;
+use crate::command::bench::bare::{Bare, Each};
+use crate::command::bench::dialect::martlet::Martlet;
+use crate::command::bench::door::Door;
 
 /// A crowd of a publisher and this many readers, all let in by a bare loop of its own.
 fn crowd(readers: usize, channels: usize) -> Crowd {
-    let mut bare = Bare::listen().unwrap();
-    let door = Door::anonymous(bare.address().unwrap());
+    let mut bare = Bare::<Each>::listen().unwrap();
+    let door = Door::anonymous(bare.address().unwrap(), &Martlet);
     // It serves for as long as the test runs.
     std::thread::spawn(move || bare.serve());
     let mut crowd = Crowd::new(&door, channels).unwrap();
@@ -50,14 +51,10 @@ fn no_more_are_in_flight_than_may_be() {
 
 #[test]
 fn data_is_as_long_as_wanted_and_begins_with_its_number() {
-    let mut crowd = crowd(1, 1);
-    let load = load(Pace::InFlight(1), 1);
-    let mut shift = Shift::new(&load, &mut crowd);
-    shift.write(0, 42);
-    let message: serde_json::Value = serde_json::from_slice(&shift.message).unwrap();
-    let data = message["publish"]["data"].as_str().unwrap();
+    let mut data = Vec::new();
+    write_data(42, 100, &mut data);
     assert_eq!(data.len(), 100);
-    assert!(data.starts_with("00000000000000000042x"), "{data}");
+    assert!(data.starts_with(b"00000000000000000042x"), "{data:?}");
 }
 
 #[test]
@@ -65,5 +62,5 @@ fn nothing_is_measured_without_a_publisher() {
     let mut crowd = crowd(1, 1);
     crowd.client(0).unwrap().socket().shutdown(std::net::Shutdown::Both).unwrap();
     let load = load(Pace::InFlight(1), 1);
-    assert!(load.run(&mut crowd, None, Duration::from_secs(60)).is_err());
+    assert!(load.run(&mut crowd, || None, Duration::from_secs(60)).is_err());
 }

@@ -12,8 +12,10 @@ use tokio::task::JoinHandle;
 use super::dialect::{answer, handshake, number_of, request, text_of};
 use super::way::{Course, Way};
 use super::{Bytes, PATIENCE};
+use crate::command::bench::dialect::{Who, martlet};
+use crate::command::bench::door::Door;
 use crate::command::bench::frame::{self, Frame, Scanner};
-use crate::command::bench::target::Door;
+
 use crate::failure::Failure;
 
 /// What every message has in it, and nothing else has.
@@ -193,7 +195,11 @@ impl Talk {
         }
         self.seen.clear();
         let mut frame = Vec::new();
-        frame::write_masked(frame::TEXT, &self.door.connect(Some(self.channel)), &mut frame);
+        frame::write_masked(
+            frame::TEXT,
+            &martlet::connect(Who { door: &self.door, channel: Some(self.channel) }),
+            &mut frame,
+        );
         self.say(&frame).await?;
         let mut scanner = Scanner::default();
         while self.hear().await? {

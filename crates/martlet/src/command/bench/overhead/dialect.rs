@@ -1,7 +1,8 @@
 //! Requests as a browser or as little more than nothing writes them, and answers as far as their
 //! length and the place of the next poll.
 
-use crate::command::bench::target::Door;
+use crate::command::bench::dialect::martlet;
+use crate::command::bench::door::Door;
 
 /// What Chromium says of itself with every request of a page (version 131 on Linux, over HTTP).
 const CHROMIUM: &str = "Connection: keep-alive\r\n\
@@ -14,7 +15,7 @@ const CHROMIUM: &str = "Connection: keep-alive\r\n\
 pub fn request(door: &Door, path: &str, body: Option<&[u8]>, lean: bool) -> Vec<u8> {
     let browser = if lean { "" } else { CHROMIUM };
     let method = if body.is_some() { "POST" } else { "GET" };
-    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{browser}", door.host());
+    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{browser}", door.host);
     if let Some(body) = body {
         let kind = "Content-Type: text/plain;charset=UTF-8\r\n";
         request.push_str(&format!("{kind}Content-Length: {}\r\n", body.len()));
@@ -27,7 +28,7 @@ pub fn request(door: &Door, path: &str, body: Option<&[u8]>, lean: bool) -> Vec<
 
 /// The handshake of a WebSocket.
 pub fn handshake(door: &Door, lean: bool) -> Vec<u8> {
-    let mut request = door.handshake();
+    let mut request = martlet::handshake(door);
     if !lean {
         let end = request.len() - 2;
         request.splice(end..end, CHROMIUM.replace("Connection: keep-alive\r\n", "").into_bytes());

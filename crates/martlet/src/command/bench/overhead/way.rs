@@ -1,6 +1,7 @@
 //! The transports that are compared, and what each asks for.
 
-use crate::command::bench::target::Door;
+use crate::command::bench::dialect::{Who, martlet};
+use crate::command::bench::door::Door;
 
 /// A transport, and how it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +71,7 @@ impl Way {
 
     /// The first request: its address, and its body if it is a `POST`.
     pub fn first(self, door: &Door, channel: usize) -> (String, Option<Vec<u8>>) {
-        let connect = || Some(door.connect(Some(channel)));
+        let connect = || Some(martlet::connect(Who { door, channel: Some(channel) }));
         let plain = |path: &str| {
             (format!("/v1/{path}channel={}{}", door.channel(channel), door.token_query()), None)
         };

@@ -8,13 +8,6 @@ fn numbers_are_written_for_people() {
 }
 
 #[test]
-fn the_median_is_the_middle() {
-    assert_eq!(median(vec![]), None);
-    assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
-    assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), Some(2.5));
-}
-
-#[test]
 fn columns_are_as_wide_as_their_widest_cell() {
     let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
     let text = table(row(["server", "µs"]), vec![row(["a", "1,000"]), row(["longer one", "2"])]);
