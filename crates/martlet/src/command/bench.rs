@@ -14,6 +14,7 @@ mod chunks;
 mod compare;
 mod connect;
 mod connection;
+mod cores;
 mod crowd;
 mod dialect;
 mod door;
@@ -28,6 +29,7 @@ mod machine;
 mod overhead;
 mod process;
 mod publish;
+mod recover;
 mod report;
 mod rounds;
 mod serving;
@@ -60,6 +62,8 @@ enum Kind {
     Echo(Box<echo::Arguments>),
     Idle(Box<idle::Arguments>),
     Connect(Box<connect::Arguments>),
+    Recover(Box<recover::Arguments>),
+    Cores(Box<cores::Arguments>),
     Publish(Box<publish::Arguments>),
     Overhead(Box<overhead::Arguments>),
     /// A bare loop, which --beside starts.
@@ -77,6 +81,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Kind::Echo(arguments) => echo::run(&arguments),
         Kind::Idle(arguments) => idle::run(&arguments),
         Kind::Connect(arguments) => connect::run(&arguments),
+        Kind::Recover(arguments) => recover::run(&arguments),
+        Kind::Cores(arguments) => cores::run(&arguments),
         Kind::Publish(arguments) => publish::run(&arguments),
         Kind::Overhead(arguments) => overhead::run(&arguments),
         Kind::Bare { way } => bare::run(way),

@@ -1,6 +1,8 @@
 //! `bench`: each subcommand runs, small and short, and reports figures that can be. How fast
 //! anything is, is not tested.
 
+mod hub;
+
 use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -149,7 +151,90 @@ fn idle_weighs_a_connection() {
     assert_eq!((&result["connections"], &result["failed"]), (&20.into(), &0.into()));
     assert!(result["bytes_per_connection"].is_f64(), "{result}");
     assert!(result["kernel_bytes_per_connection"].is_f64(), "{result}");
-    figure(result, "resident_bytes");
+    figure(result, "memory_bytes");
+    assert!(result["server_cores"].is_f64(), "{result}");
+}
+
+#[test]
+fn idle_weighs_every_transport_and_what_is_beside_it() {
+    let hub = hub::start();
+    let redis = format!("redis=redis://{hub},{}", std::process::id());
+    let others = ["--transport", "sse", "--transport", "stream", "--transport", "poll"];
+    let beside = ["--bare", "--beside", &redis];
+    let idle = ["idle", "--connections", "20", "--seconds", "1"];
+    let report = report(&[&idle, &others[..], &beside].concat());
+    let names = ["martlet sse", "martlet stream", "martlet poll", "bare", "redis"];
+    let results = report["results"].as_array().unwrap();
+    assert_eq!(results.len(), names.len());
+    for (result, name) in results.iter().zip(names) {
+        assert_eq!((&result["server"], &result["connections"]), (&name.into(), &20.into()));
+        assert_eq!(result["failed"], 0, "{result}");
+        figure(result, "memory_bytes");
+    }
+    let pids = |at: usize| report["servers"][at]["pid"].as_u64();
+    assert_ne!(pids(0), pids(1), "each has memory of its own: {report}");
+}
+
+#[test]
+fn who_comes_back_gets_what_was_missed() {
+    let recover = ["recover", "--clients", "30", "--behind", "20", "--rounds", "2"];
+    let report = report(&[&recover[..], &["--seconds", "1", "--bare"]].concat());
+    assert_eq!(report["settings"]["clients"], 30);
+    for result in report["results"].as_array().unwrap() {
+        for name in ["missed", "gaps", "lost_connections"] {
+            assert_eq!(result[name], 0, "{result}");
+        }
+        for name in ["seconds", "publications_per_second", "server_cpu_us_per_publication"] {
+            figure(result, name);
+        }
+        assert!(figure(result, "bytes_per_client") > 20.0 * 128.0, "{result}");
+        has_latency(result);
+        figure(&result["live_before_us"], "p99");
+        figure(&result["live_during_us"], "p99");
+    }
+    figure(&report["ratios"][0], "speed");
+}
+
+#[test]
+fn cores_counts_what_was_kept_for_it() {
+    let cores = ["cores", "--subscribers", "40", "--workers", "2", "--publications", "3"];
+    let report = report(&[&cores[..], &["--rounds", "2"]].concat());
+    for (result, workers) in report["results"].as_array().unwrap().iter().zip([1, 2]) {
+        assert_eq!((&result["workers"], &result["publications"]), (&workers.into(), &6.into()));
+        assert_eq!(result["deliveries"], 240, "{result}");
+        figure(result, "deliveries_per_second");
+        figure(result, "server_cpu_us_per_delivery");
+    }
+    let ratio = &report["ratios"][0];
+    assert_eq!((&report["reference"], &ratio["server"]), (&"1 worker".into(), &"2 workers".into()));
+    figure(ratio, "speed");
+}
+
+#[test]
+fn another_server_is_spoken_with_in_its_own_language() {
+    let hub = hub::start();
+    let (redis, own) = (format!("redis:yard=redis://{hub},"), std::process::id());
+    // Two numbers of the same process: what they use is added up.
+    let beside = ["--beside", &format!("{redis}{own}+{own}"), "--beside", &redis_of(&hub)];
+    let fanout = ["fanout", "--subscribers", "6", "--channels", "3", "--in-flight", "3"];
+    let of_fanout = report(&[&fanout, &beside[..], &SHORT[..]].concat());
+    assert_eq!(of_fanout["reference"], "yard");
+    for (result, name) in of_fanout["results"].as_array().unwrap().iter().zip(["martlet", "yard"]) {
+        assert_eq!((&result["server"], &result["missed"]), (&name.into(), &0.into()));
+        assert_eq!(figure(result, "deliveries"), figure(result, "publications") * 2.0);
+    }
+    let publish = ["publish", "--connections", "2", "--seconds", "1", "--rounds", "2"];
+    let of_publish = report(&[&publish, &beside[..2]].concat());
+    let ratios = of_publish["ratios"].as_array().unwrap();
+    let batches: Vec<&Value> = ratios.iter().map(|ratio| &ratio["batch"]).collect();
+    assert_eq!(batches, [&Value::from(1), &Value::from(100)]);
+    ratios.iter().for_each(|ratio| assert!(figure(ratio, "cpu") < 1e6, "{ratio}"));
+    let unmeasured = martlet(&["bench", "connect", "--connections", "3", "--beside", beside[3]]);
+    assert!(unmeasured.out.contains("of redis were not measured"), "{}", unmeasured.out);
+}
+
+fn redis_of(hub: &std::net::SocketAddr) -> String {
+    format!("redis=redis://{hub}")
 }
 
 #[test]
@@ -235,7 +320,8 @@ fn what_cannot_be_measured_is_refused() {
     // Nobody listens there: it was let go a moment ago.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{gone}");
-    for kind in ["fanout", "channels", "echo", "idle", "connect", "publish", "overhead"] {
+    for kind in ["fanout", "channels", "echo", "idle", "connect", "recover", "publish", "overhead"]
+    {
         let unreachable = refused(&[kind, "--url", &url], 1);
         assert!(unreachable.contains("onnect"), "{kind}: {unreachable}");
     }
@@ -243,6 +329,11 @@ fn what_cannot_be_measured_is_refused() {
     refused(&["fanout", "--rate", "0"], 2);
     refused(&["fanout", "--payload", "19"], 2);
     refused(&["publish", "--url", &url, "--pid", "4294967295"], 2);
+    refused(&["cores", "--url", &url], 2);
+    refused(&["fanout", "--beside", "kafka=http://127.0.0.1:1"], 2);
+    refused(&["echo", "--beside", "redis=redis://127.0.0.1:1"], 2);
+    refused(&["recover", "--beside", "redis=redis://127.0.0.1:1"], 2);
+    refused(&["publish", "--bare"], 2);
 }
 
 /// Waits for something to be so.
@@ -288,7 +379,7 @@ fn an_interruption_ends_the_servers_too() {
 
 #[test]
 fn each_kind_shows_an_example() {
-    for kind in ["fanout", "channels", "echo", "idle", "connect", "publish"] {
+    for kind in ["fanout", "channels", "echo", "idle", "connect", "recover", "cores", "publish"] {
         let help = martlet(&["bench", kind, "--help"]);
         assert_eq!(help.code, 0, "{kind}");
         assert!(help.out.contains(&format!("martlet bench {kind}")), "{kind}: {}", help.out);

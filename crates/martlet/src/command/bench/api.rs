@@ -1,5 +1,6 @@
-//! Requests to the HTTP API over bare sockets: each connection writes its next one when the last
-//! was answered. Answers are looked at only as far as their status and length.
+//! Requests to the HTTP API over bare sockets, and to Redis beside it: each connection writes its
+//! next one when the last was answered. Answers are looked at only as far as their status and
+//! length.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -10,6 +11,7 @@ use hdrhistogram::Histogram;
 use rustix::event::{Timespec, epoll};
 
 use super::board::histogram;
+use super::dialect::{Kind, write_command};
 use super::door::Door;
 use super::interrupt;
 use crate::failure::Failure;
@@ -36,6 +38,23 @@ pub struct Requests {
 impl Requests {
     /// A request that publishes into the channels from this number on.
     fn write(&self, door: &Door, first: usize) -> Vec<u8> {
+        match door.kind {
+            Kind::Redis => self.write_commands(door, first),
+            _ => self.write_request(door, first),
+        }
+    }
+
+    /// As many commands as publications, without waiting in between.
+    fn write_commands(&self, door: &Door, first: usize) -> Vec<u8> {
+        let (data, mut out) = ("x".repeat(self.payload), Vec::new());
+        for i in first..first + self.batch {
+            let channel = door.channel(i % self.channels);
+            write_command(&[b"PUBLISH", channel.as_bytes(), data.as_bytes()], &mut out);
+        }
+        out
+    }
+
+    fn write_request(&self, door: &Door, first: usize) -> Vec<u8> {
         let data = "x".repeat(self.payload);
         let one = |i: usize| {
             let channel = door.channel((first + i) % self.channels);
@@ -82,6 +101,8 @@ struct Caller {
     answer: Vec<u8>,
     begun: Instant,
     calling: bool,
+    /// How many commands of Redis are answered together; none where HTTP is spoken.
+    commands: Option<usize>,
 }
 
 impl Callers {
@@ -104,6 +125,7 @@ impl Callers {
                 answer: Vec::new(),
                 begun: Instant::now(),
                 calling: false,
+                commands: (door.kind == Kind::Redis).then_some(requests.batch),
             });
         }
         Ok(Self { epoll, callers, buffer: vec![0; 256 * 1024] })
@@ -177,15 +199,33 @@ impl Caller {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(lost(error)),
             }
-            if let Some(length) = answer_length(&self.answer)?
-                && self.answer.len() >= length
-            {
-                check_results(&self.answer[..length])?;
+            let whole = match self.commands {
+                Some(commands) => counted(&self.answer, commands)?,
+                None => answered(&self.answer)?,
+            };
+            if whole {
                 self.answer.clear();
                 self.calling = false;
                 return Ok(true);
             }
         }
+    }
+}
+
+/// Whether so many commands of Redis have been answered, each by a line.
+fn counted(answer: &[u8], commands: usize) -> Result<bool, Failure> {
+    if answer.starts_with(b"-") || answer.windows(2).any(|two| two == b"\n-") {
+        let why = String::from_utf8_lossy(&answer[..answer.len().min(300)]).into_owned();
+        return Err(Failure::failed(format!("the server refused: {}", why.trim_end())));
+    }
+    Ok(answer.iter().filter(|byte| **byte == b'\n').count() >= commands)
+}
+
+/// Whether an answer of HTTP is whole, which may not be a refusal.
+fn answered(answer: &[u8]) -> Result<bool, Failure> {
+    match answer_length(answer)?.filter(|length| answer.len() >= *length) {
+        None => Ok(false),
+        Some(length) => check_results(&answer[..length]).map(|()| true),
     }
 }
 

@@ -1,11 +1,9 @@
 //! What a server is measured beside: bare loops, which are started for the run, and servers that
 //! run already, each with its own way of speaking.
 
-use std::net::SocketAddr;
-
 use super::bare::Way;
-use super::dialect::{Dialect, Kind};
-use super::door::{plain_authority, resolve};
+use super::dialect::Kind;
+use super::door::plain_authority;
 use super::process::Process;
 use crate::failure::Failure;
 
@@ -58,20 +56,14 @@ impl Beside {
 }
 
 impl Peer {
-    /// Its address, its host and port, and what stands before them as a token.
-    pub fn place(&self) -> Result<(SocketAddr, String, Option<String>), Failure> {
-        let (host, token) = plain_authority(&self.url)?;
-        Ok((resolve(&host)?, host, token))
+    /// Its host and port, and what stands before them as a token.
+    pub fn place(&self) -> Result<(String, Option<String>), Failure> {
+        plain_authority(&self.url)
     }
 
     /// Its processes, which have to be there.
     pub fn process(&self) -> Result<Option<Process>, Failure> {
         process(&self.pids)
-    }
-
-    /// How those speak who follow, and those who only publish.
-    pub fn dialects(&self) -> (&'static dyn Dialect, &'static dyn Dialect) {
-        self.kind.dialects()
     }
 }
 

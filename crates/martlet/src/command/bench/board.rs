@@ -127,7 +127,29 @@ pub struct Board {
     pub completed: Vec<usize>,
     /// What was found wrong in a delivery that was looked at.
     pub wrong: Option<String>,
+    /// What those who come back are to reach.
+    pub goal: Option<Goal>,
     looked: u64,
+}
+
+/// A publication that everybody is to have, and who has it.
+#[derive(Debug)]
+pub struct Goal {
+    /// How many publications that is, from the channel's beginning.
+    pub publications: u64,
+    /// From when it counts.
+    pub begun: Instant,
+    /// How long each took who has it, in nanoseconds.
+    pub reached: Histogram<u64>,
+}
+
+impl Goal {
+    fn reach(&mut self, place: &Place, now: Instant) {
+        if place.next == self.publications {
+            let took = now.saturating_duration_since(self.begun).as_nanos();
+            self.reached.saturating_record(took as u64);
+        }
+    }
 }
 
 impl Board {
@@ -139,6 +161,11 @@ impl Board {
     /// A reader follows a channel, in which nothing has been published.
     pub fn join(&mut self, channel: usize) {
         self.channels[channel].readers += 1;
+    }
+
+    /// So many publications were made in a channel before anybody of this account came.
+    pub fn begin_after(&mut self, channel: usize, publications: u64) {
+        self.channels[channel].first = publications;
     }
 
     /// Whether anybody follows a channel.
@@ -165,6 +192,9 @@ impl Board {
         self.tally.deliveries += 1;
         let number = place.next;
         place.next += 1;
+        if let Some(goal) = &mut self.goal {
+            goal.reach(place, now);
+        }
         let channel = &mut self.channels[place.channel];
         let Some(found) = number.checked_sub(channel.first) else { return };
         let Some(publication) = channel.under_way.get_mut(found as usize) else {

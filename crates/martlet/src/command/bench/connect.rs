@@ -7,9 +7,10 @@ use serde::Serialize;
 use super::beside::Beside;
 use super::compare::Figures;
 use super::crowd::{Crowd, Opened};
+use super::dialect::Transport;
 use super::process::own_cpu;
 use super::report::{Latency, Report, Row, count, maybe_microseconds};
-use super::target::{Target, TargetArguments, targets};
+use super::target::{Course, Target, TargetArguments};
 use super::{files, opening_patience};
 use crate::failure::Failure;
 
@@ -34,6 +35,10 @@ pub struct Arguments {
     /// How often this is done
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     rounds: u32,
+
+    /// How they connect to martlet; repeat it, and it is measured with each in turns
+    #[arg(long, value_enum, default_value = "websocket")]
+    transport: Vec<Transport>,
 
     #[command(flatten)]
     beside: Beside,
@@ -97,8 +102,9 @@ struct Round {
 
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let (clients, note) = files::affordable(arguments.connections as usize);
-    let targets = targets(&arguments.target, &arguments.beside)?;
+    let (clients, note) = files::affordable(arguments.connections as usize, 1);
+    let course = Course { transports: &arguments.transport, ..Course::default() };
+    let targets = course.targets(&arguments.target, &arguments.beside)?;
     let channels = arguments.channels as usize;
     let settings = Settings { connections: clients, parallel: arguments.parallel, channels };
     let Settings { parallel, .. } = settings;

@@ -21,6 +21,9 @@ const READ_BYTES: usize = 256 * 1024;
 /// Events taken in one turn.
 const EVENTS: usize = 1024;
 
+/// Events taken in one turn where somebody waits for its end.
+const SHORT_TURN: usize = 16;
+
 /// How long a turn lasts at most, so that an interruption is noticed.
 const TURN: Duration = Duration::from_millis(50);
 
@@ -80,6 +83,34 @@ impl Crowd {
         self.connections.get_mut(index).filter(|client| client.stage == Stage::Open)
     }
 
+    /// The server's door.
+    pub fn door(&self) -> &Door {
+        &self.door
+    }
+
+    /// Looks at so few clients in one turn that others are not kept waiting.
+    pub fn take_short_turns(&mut self) {
+        self.events = Vec::with_capacity(SHORT_TURN);
+    }
+
+    /// Drops all clients at once, without a word.
+    pub fn vanish(mut self) {
+        self.connections.iter_mut().for_each(|client| client.stage = Stage::Gone);
+    }
+
+    /// Begins with clients for the next channels, as long as fewer than `parallel` are on their
+    /// way in.
+    pub fn begin_some(
+        &mut self,
+        channels: &mut impl Iterator<Item = Option<usize>>,
+        parallel: usize,
+    ) {
+        while self.opening < parallel.max(1) {
+            let Some(channel) = channels.next() else { break };
+            self.begin(channel);
+        }
+    }
+
     /// Opens a client for each of `channels`, `parallel` of them at a time.
     pub fn open(
         &mut self,
@@ -90,10 +121,7 @@ impl Crowd {
         let begun = Instant::now();
         let mut channels = channels.peekable();
         while channels.peek().is_some() || self.opening > 0 {
-            while self.opening < parallel.max(1) {
-                let Some(channel) = channels.next() else { break };
-                self.begin(channel);
-            }
+            self.begin_some(&mut channels, parallel);
             if begun.elapsed() > patience {
                 self.abandon("the server did not let it in in time");
                 break;
@@ -238,9 +266,21 @@ impl Crowd {
         places.for_each(super::board::Place::lose);
     }
 
+    /// Whether the account is right as far as it was looked at.
+    pub fn check(&self) -> Result<(), Failure> {
+        let name = &self.door.name;
+        match &self.board.wrong {
+            None => Ok(()),
+            Some(wrong) => {
+                Err(Failure::failed(format!("{name}: the figures cannot be trusted: {wrong}")))
+            }
+        }
+    }
+
     /// Why the first of the failed clients failed, for when none is left.
     pub fn first_failure(&self) -> String {
-        self.failures.keys().next().cloned().unwrap_or_else(|| "nobody was let in".into())
+        let why = self.failures.keys().next().map_or("nobody was let in", String::as_str);
+        format!("{}: {why}", self.door.name)
     }
 
     /// What to say about clients that failed.

@@ -22,6 +22,7 @@ mod redis;
 mod socketio;
 
 pub use http::head;
+pub use redis::write_command;
 
 /// What messages travel in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,16 +196,6 @@ impl Transport {
             Self::Sse => "sse",
             Self::Stream => "stream",
             Self::Poll => "poll",
-        }
-    }
-
-    /// A letter for the names of channels.
-    pub fn tag(self) -> char {
-        match self {
-            Self::Websocket => 'w',
-            Self::Sse => 'e',
-            Self::Stream => 's',
-            Self::Poll => 'p',
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use super::dialect::Dialect;
+use super::dialect::{Dialect, Kind};
 use crate::failure::Failure;
 
 /// Where a client has been before: it comes back and wants what it has missed.
@@ -17,6 +17,10 @@ pub struct Seen {
 /// Where a server is, and how one gets in.
 #[derive(Debug, Clone)]
 pub struct Door {
+    /// What the server is called in the report.
+    pub name: String,
+    /// What kind of server it is.
+    pub kind: Kind,
     /// Its address.
     pub address: SocketAddr,
     /// Host and port, for a `Host` header.
@@ -25,8 +29,8 @@ pub struct Door {
     pub token: Option<String>,
     /// What the names of channels begin with.
     pub prefix: String,
-    /// Sets the channels of this door apart from those of another one of the same server.
-    pub tag: char,
+    /// Sets the channels of this door apart from those of others, which may be of the same server.
+    pub number: usize,
     /// The key of its API, if it was started for the run.
     pub key: Option<String>,
     /// How those speak who follow a channel.
@@ -42,11 +46,13 @@ impl Door {
     #[cfg(test)]
     pub fn anonymous(address: SocketAddr, dialect: &'static dyn Dialect) -> Self {
         Self {
+            name: "it".into(),
+            kind: Kind::Martlet,
             address,
             host: address.to_string(),
             token: None,
             prefix: "t-".into(),
-            tag: 'w',
+            number: 0,
             key: None,
             reader: dialect,
             publisher: dialect,
@@ -56,7 +62,7 @@ impl Door {
 
     /// The name of a channel. No two runs have the same.
     pub fn channel(&self, number: usize) -> String {
-        format!("{}{}{}-{number:06}", self.prefix, std::process::id(), self.tag)
+        format!("{}{}-{:02}-{number:06}", self.prefix, std::process::id(), self.number)
     }
 
     /// The token as the end of a query, if there is one.

@@ -60,7 +60,8 @@ struct Settings {
 
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let (clients, note) = files::affordable(arguments.connections as usize);
+    let (clients, note) =
+        files::affordable(arguments.connections as usize, 1 + arguments.beside.all().len());
     let targets = targets(&arguments.target, &arguments.beside)?;
     if let Some(mute) = targets.iter().find(|target| !target.door.reader.publishes()) {
         let why = "who follows there cannot publish on the same connection";

@@ -10,7 +10,7 @@ use super::files;
 use super::load::{Load, Pace, Publisher};
 use super::report::Report;
 use super::rounds::{Length, measure};
-use super::target::{TargetArguments, targets_over};
+use super::target::{Course, TargetArguments};
 use super::{PARALLEL, opening_patience, rate};
 use crate::failure::Failure;
 
@@ -100,10 +100,11 @@ impl FanArguments {
         if channels > subscribers {
             return Err(Failure::wrong("there are more channels than subscribers"));
         }
-        // One more publishes. Servers have their own limits, and so does the generator: it has
-        // the clients of all of them.
-        let (clients, note) = files::affordable(subscribers + 1);
-        let targets = targets_over(&self.target, &self.beside, &self.transport)?;
+        // One more publishes. The clients of all servers are there at the same time.
+        let (clients, note) =
+            files::affordable(subscribers + 1, self.transport.len() + self.beside.all().len());
+        let course = Course { transports: &self.transport, ..Course::default() };
+        let targets = course.targets(&self.target, &self.beside)?;
         let subscribers = clients.saturating_sub(1).max(1);
         let channels = channels.min(subscribers);
         let settings = self.settings(subscribers, channels, in_flight);

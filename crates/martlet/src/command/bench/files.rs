@@ -19,17 +19,19 @@ pub fn raise() -> usize {
     usize::try_from(most).unwrap_or(usize::MAX)
 }
 
-/// How many of `wanted` connections can be opened, and what to say about the others.
-pub fn affordable(wanted: usize) -> (usize, Option<String>) {
-    let most = raise();
+/// How many of `wanted` connections can be opened by each of so many crowds that are there at the
+/// same time, and what to say about the others.
+pub fn affordable(wanted: usize, crowds: usize) -> (usize, Option<String>) {
+    let files = raise();
+    let most = files / crowds.max(1);
     if wanted <= most {
         return (wanted, None);
     }
     let note = format!(
-        "{} of {wanted} connections were not opened: this user may have {} files open \
-         (raise it with `ulimit -Hn`)",
+        "{} of {wanted} connections to each server were not opened: this user may have {} files \
+         open (raise it with `ulimit -Hn`)",
         wanted - most,
-        most as u64 + OTHERS
+        files as u64 + OTHERS
     );
     (most, Some(note))
 }

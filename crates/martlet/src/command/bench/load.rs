@@ -88,9 +88,7 @@ impl Load {
         let (late, overloaded) = (shift.late, shift.overloaded);
         let elapsed = begun.elapsed();
         let after = cpu();
-        if let Some(wrong) = &crowd.board.wrong {
-            return Err(Failure::failed(format!("the figures cannot be trusted: {wrong}")));
-        }
+        crowd.check()?;
         Ok(Slice {
             tally: std::mem::take(&mut crowd.board.tally),
             elapsed,

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::bare::Way;
 use super::beside::{self, Beside, Peer, What};
-use super::dialect::{Dialect, Kind, Transport};
+use super::dialect::{Kind, Transport};
 use super::door::{Door, plain_authority, resolve};
 use super::interrupt;
 use super::machine::Cores;
@@ -112,6 +113,11 @@ impl Target {
         self.process.as_ref()?.memory()
     }
 
+    /// Whether it is a loop of this program.
+    pub fn is_loop(&self) -> bool {
+        self.child.is_some() && !self.martlet
+    }
+
     /// What to say if its process is not known.
     pub fn unmeasured(&self) -> Option<String> {
         match (&self.process, self.martlet) {
@@ -130,38 +136,72 @@ impl Target {
 /// Finds or starts the servers: the one to measure, and those beside it. Moves this thread to the
 /// generator's core.
 pub fn targets(arguments: &TargetArguments, beside: &Beside) -> Result<Vec<Target>, Failure> {
-    targets_over(arguments, beside, &[Transport::Websocket])
+    Course::default().targets(arguments, beside)
 }
 
-/// The same, with the server to measure once for each transport.
-pub fn targets_over(
-    arguments: &TargetArguments,
-    beside: &Beside,
-    transports: &[Transport],
-) -> Result<Vec<Target>, Failure> {
-    interrupt::watch()?;
-    let cores = if arguments.no_pin { None } else { Cores::share() };
-    let unplaced = |error| Failure::failed(format!("cannot choose cores: {error}"));
-    if let Some(cores) = &cores {
-        cores.start_servers().map_err(unplaced)?;
+/// What a subcommand wants of the servers.
+#[derive(Debug, Clone)]
+pub struct Course<'a> {
+    /// By which transports the readers of martlet come.
+    pub transports: &'a [Transport],
+    /// Each of these has a server of its own, if it is started for the run.
+    pub apart: bool,
+    /// The bare loop has to keep publications for those who come back: it is the loop of places,
+    /// which writes what somebody has missed with the answer.
+    pub keeping: bool,
+}
+
+impl Default for Course<'_> {
+    fn default() -> Self {
+        Self { transports: &[Transport::Websocket], apart: false, keeping: false }
     }
-    let workers = cores.as_ref().map_or(0, |cores| cores.count);
-    let martlet = match &arguments.url {
-        Some(url) => arguments.named(url)?,
-        None => arguments.martlet(workers)?,
-    };
-    let mut targets: Vec<Target> =
-        transports.iter().map(|transport| martlet.over(*transport, transports)).collect();
-    for what in beside.all() {
-        targets.push(match what {
-            What::Loop(way) => arguments.bare(way.name())?,
-            What::Peer(peer) => arguments.peer(&peer)?,
+}
+
+impl Course<'_> {
+    /// Finds or starts the servers, and moves this thread to the generator's core.
+    pub fn targets(
+        &self,
+        arguments: &TargetArguments,
+        beside: &Beside,
+    ) -> Result<Vec<Target>, Failure> {
+        interrupt::watch()?;
+        let cores = if arguments.no_pin { None } else { Cores::share() };
+        let unplaced = |error| Failure::failed(format!("cannot choose cores: {error}"));
+        if let Some(cores) = &cores {
+            cores.start_servers().map_err(unplaced)?;
+        }
+        let mut targets = self.martlets(arguments, cores.as_ref().map_or(0, |it| it.count))?;
+        for what in beside.all() {
+            targets.push(match what {
+                What::Loop(Way::Bare) if self.keeping => arguments.bare("bare", Way::Places)?,
+                What::Loop(way) => arguments.bare(way.name(), way)?,
+                What::Peer(peer) => arguments.peer(&peer)?,
+            });
+        }
+        for (number, target) in targets.iter_mut().enumerate() {
+            target.door.number = number;
+        }
+        if let Some(cores) = &cores {
+            cores.generate().map_err(unplaced)?;
+        }
+        Ok(targets)
+    }
+
+    /// The server to measure, once for each transport.
+    fn martlets(&self, arguments: &TargetArguments, workers: u32) -> Result<Vec<Target>, Failure> {
+        let mut martlet = None;
+        let over = self.transports.iter().map(|transport| {
+            if martlet.is_none() || self.apart && arguments.url.is_none() {
+                martlet = Some(match &arguments.url {
+                    Some(url) => arguments.named(url)?,
+                    None => arguments.martlet("martlet", workers)?,
+                });
+            }
+            let target = martlet.as_ref().expect("it was found or started above");
+            Ok(target.over(*transport, self.transports))
         });
+        over.collect()
     }
-    if let Some(cores) = &cores {
-        cores.generate().map_err(unplaced)?;
-    }
-    Ok(targets)
 }
 
 impl Target {
@@ -169,10 +209,10 @@ impl Target {
     fn over(&self, transport: Transport, all: &[Transport]) -> Self {
         let mut target = self.clone();
         target.door.reader = transport.dialect();
-        target.door.tag = transport.tag();
         let several = all.len() > 1;
         if several && transport != Transport::Websocket {
             target.name = format!("{} {}", self.name, transport.name());
+            target.door.name.clone_from(&target.name);
         }
         target
     }
@@ -186,39 +226,46 @@ impl TargetArguments {
             return Err(Failure::wrong("a token for martlet is given by --token"));
         }
         let process = beside::process(self.pid.as_deref().unwrap_or_default())?;
-        let mut door = self.door(host, Kind::Martlet.dialects())?;
+        let mut door = self.door("martlet", Kind::Martlet, host)?;
         door.token = self.token.clone();
         Ok(Target { name: "martlet".into(), martlet: true, door, process, child: None })
     }
 
     /// A martlet with so many workers, started for the run.
-    pub fn martlet(&self, workers: u32) -> Result<Target, Failure> {
+    pub fn martlet(&self, name: &str, workers: u32) -> Result<Target, Failure> {
         let serving = Serving::new(workers, &self.set)?;
-        let mut target = self.start("martlet", serving.arguments)?;
+        let mut target = self.start(name, serving.arguments)?;
         (target.door.key, target.martlet) = (Some(serving.key), true);
         Ok(target)
     }
 
-    fn bare(&self, name: &str) -> Result<Target, Failure> {
-        self.start(name, ["bench", "bare", name].map(str::to_owned).to_vec())
+    fn bare(&self, name: &str, way: Way) -> Result<Target, Failure> {
+        self.start(name, ["bench", "bare", way.name()].map(str::to_owned).to_vec())
     }
 
     fn peer(&self, peer: &Peer) -> Result<Target, Failure> {
-        let (_, host, token) = peer.place()?;
-        let mut door = self.door(host, peer.dialects())?;
+        let (host, token) = peer.place()?;
+        let mut door = self.door(&peer.label, peer.kind, host)?;
         door.token = token.or_else(|| (peer.kind == Kind::Mercure).then(|| self.token.clone())?);
         let (name, process) = (peer.label.clone(), peer.process()?);
         Ok(Target { name, martlet: false, door, process, child: None })
     }
 
-    fn door(
-        &self,
-        host: String,
-        (reader, publisher): (&'static dyn Dialect, &'static dyn Dialect),
-    ) -> Result<Door, Failure> {
-        let (address, prefix) = (resolve(&host)?, self.prefix.clone());
-        let (token, key, seen) = (None, None, None);
-        Ok(Door { address, host, token, prefix, tag: 'w', key, reader, publisher, seen })
+    fn door(&self, name: &str, kind: Kind, host: String) -> Result<Door, Failure> {
+        let (reader, publisher) = kind.dialects();
+        Ok(Door {
+            name: name.to_owned(),
+            kind,
+            address: resolve(&host)?,
+            host,
+            token: None,
+            prefix: self.prefix.clone(),
+            number: 0,
+            key: None,
+            reader,
+            publisher,
+            seen: None,
+        })
     }
 
     /// Starts this program once more, and waits until it says where it listens.
@@ -227,7 +274,7 @@ impl TargetArguments {
         let mut child = Started(spawn(arguments).map_err(|error| unstarted(&error.to_string()))?);
         let process = Some(Process::one(child.0.id()));
         let host = listening(&mut child.0).map_err(|said| unstarted(&said))?;
-        let door = self.door(host, Kind::Martlet.dialects())?;
+        let door = self.door(name, Kind::Martlet, host)?;
         let child = Some(Rc::new(child));
         Ok(Target { name: name.to_owned(), martlet: false, door, process, child })
     }

@@ -23,3 +23,15 @@ fn answers_that_cannot_be_measured_are_refused() {
     assert!(answer_length(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n").is_err());
     assert!(answer_length(b"SSH-2.0-OpenSSH\r\n").is_err());
 }
+
+#[test]
+fn commands_of_redis_are_answered_by_lines() {
+    assert!(!counted(b":0\r\n:1", 2).unwrap());
+    assert!(counted(b":0\r\n:1\r\n", 2).unwrap());
+    assert!(counted(b":0\r\n-ERR no\r\n", 2).is_err());
+    let door = Door::anonymous("127.0.0.1:1".parse().unwrap(), Kind::Redis.dialects().0);
+    let requests = Requests { batch: 3, channels: 2, payload: 20, key: None };
+    let commands = Requests::write(&requests, &Door { kind: Kind::Redis, ..door }, 1);
+    let text = String::from_utf8(commands).unwrap();
+    assert_eq!(text.matches("PUBLISH").count(), 3, "{text}");
+}

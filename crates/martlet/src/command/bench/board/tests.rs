@@ -105,3 +105,19 @@ fn more_than_was_published_is_noticed() {
     board.deliver(&mut Place::new(0), &message(0), Instant::now());
     assert!(board.wrong.is_some());
 }
+
+#[test]
+fn who_comes_back_reaches_the_goal_with_the_last_it_missed() {
+    let mut board = Board::new(1);
+    board.begin_after(0, 5);
+    let begun = Instant::now();
+    board.goal = Some(Goal { publications: 5, begun, reached: histogram() });
+    let reached = |board: &Board| board.goal.as_ref().unwrap().reached.len();
+    let mut place = Place::after(0, 3);
+    board.deliver(&mut place, &message(3), begun);
+    assert_eq!(reached(&board), 0);
+    board.deliver(&mut place, &message(4), begun + Duration::from_millis(9));
+    assert_eq!((reached(&board), board.tally.deliveries, &board.wrong), (1, 2, &None));
+    // They were under way for others: they are no latency of anybody here.
+    assert_eq!(board.tally.latency.len(), 0);
+}

@@ -28,7 +28,7 @@ impl<'a> Head<'a> {
     }
 
     /// The end of the whole answer, if it is there.
-    fn end(&self, bytes: &[u8]) -> Option<usize> {
+    pub fn end(&self, bytes: &[u8]) -> Option<usize> {
         const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
         let body = &bytes[self.length..];
         let length = match (self.status, self.chunked()) {

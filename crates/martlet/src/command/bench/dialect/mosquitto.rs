@@ -31,7 +31,7 @@ impl Dialect for Mosquitto {
         let (start, length) = measure(bytes)?;
         let body = bytes.get(start..start + length)?;
         let heard = match bytes[0] & 0xf0 {
-            PUBLISH => Heard::Publication(body),
+            PUBLISH => Heard::Publication(data(body)),
             CONNACK if body.get(1) != Some(&0) => {
                 Heard::Refused("the server refused to connect".into())
             }
@@ -52,6 +52,12 @@ impl Dialect for Mosquitto {
         write_text(&name, out);
         out.extend_from_slice(data);
     }
+}
+
+/// What comes after the name of the channel, which may end in digits too.
+fn data(body: &[u8]) -> &[u8] {
+    let name = body.first_chunk().map_or(0, |wide| usize::from(u16::from_be_bytes(*wide)));
+    body.get(2 + name..).unwrap_or_default()
 }
 
 fn subscribe(name: &str) -> Vec<u8> {

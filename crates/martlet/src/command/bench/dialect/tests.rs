@@ -204,11 +204,11 @@ fn mosquitto_is_understood() {
     assert!(is_refused(&hear(dialect, true, b"\x90\x03\0\x01\x80")));
     // 200 bytes, whose length takes two.
     let publish = [&b"\x30\xc8\x01\0\x01a"[..], &[b'x'; 197]].concat();
-    assert_eq!(hear(dialect, true, &publish), [Heard::Publication(&publish[3..])]);
+    assert_eq!(hear(dialect, true, &publish), [Heard::Publication(&[b'x'; 197])]);
     waits_for_the_end(dialect, &publish);
     let mut out = Vec::new();
     dialect.publish(&door(), 7, &[b'x'; 200], &mut out);
-    assert_eq!(hear(dialect, true, &out), [Heard::Publication(&out[3..])]);
+    assert_eq!(hear(dialect, true, &out), [Heard::Publication(&[b'x'; 200])]);
 }
 
 #[test]
