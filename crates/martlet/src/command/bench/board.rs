@@ -123,6 +123,8 @@ pub struct Board {
     pub tally: Tally,
     /// Publications that somebody waits for.
     pub under_way: usize,
+    /// Deliveries that are still to come, of all of them.
+    pub owed: u64,
     /// Channels of publications that have reached everybody since it was emptied last.
     pub completed: Vec<usize>,
     /// What was found wrong in a delivery that was looked at.
@@ -168,9 +170,9 @@ impl Board {
         self.channels[channel].first = publications;
     }
 
-    /// Whether anybody follows a channel.
-    pub fn has_readers(&self, channel: usize) -> bool {
-        self.channels[channel].readers > 0
+    /// How many follow a channel.
+    pub fn readers(&self, channel: usize) -> u64 {
+        u64::from(self.channels[channel].readers)
     }
 
     /// A publication is on its way, which was meant to be sent at `intended`. Gives its number.
@@ -180,6 +182,7 @@ impl Board {
         channel.under_way.push_back(Publication { intended, left: channel.readers });
         self.tally.publications += 1;
         self.under_way += 1;
+        self.owed += u64::from(channel.readers);
         number
     }
 
@@ -213,6 +216,7 @@ impl Board {
         let Some(publication) = channel.under_way.get_mut(found as usize) else { return };
         let before = publication.left;
         publication.left = before.saturating_sub(readers);
+        self.owed -= u64::from(before - publication.left);
         if before == 0 || publication.left > 0 {
             return;
         }
@@ -262,7 +266,7 @@ impl Board {
             channel.first += channel.under_way.len() as u64;
             channel.under_way.clear();
         }
-        self.under_way = 0;
+        (self.under_way, self.owed) = (0, 0);
     }
 }
 

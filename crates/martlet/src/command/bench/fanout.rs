@@ -24,7 +24,7 @@ use crate::failure::Failure;
 ///
 /// By two transports, in turns:           martlet bench fanout --transport websocket --transport sse
 ///
-/// A publication is in flight until every subscriber of its channel has it.
+/// With so many in flight as many deliveries are under way as they have subscribers.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {

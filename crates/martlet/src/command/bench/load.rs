@@ -22,7 +22,7 @@ const BURST: u64 = 1_024;
 /// When the next publication is made.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pace {
-    /// When one of so many under way has reached everybody.
+    /// When there is room among the deliveries of so many.
     InFlight(usize),
     /// So many times a second, whatever the server does.
     Rate(f64),
@@ -124,24 +124,52 @@ impl<'a> Shift<'a> {
         }
     }
 
-    /// Keeps `count` publications under way; with several publishers, each of them.
+    /// Keeps the deliveries of `count` publications under way; with several publishers, those of
+    /// each of them.
     fn in_flight(&mut self, count: usize, lasting: Duration) -> Result<(), Failure> {
-        let each = self.load.publisher == Publisher::Each;
-        let first = if each { count * self.load.channels } else { count };
-        for _ in 0..first {
+        match self.load.publisher {
+            Publisher::One(_) => self.one_in_flight(count as u64, lasting),
+            Publisher::Each => self.each_in_flight(count, lasting),
+        }
+    }
+
+    /// With each delivery there is a little more room, so that publications come while others are
+    /// being delivered. If the next one waited until everybody has the last, they would come in
+    /// bursts, and a server that puts together what comes meanwhile had nothing to put together.
+    fn one_in_flight(&mut self, count: u64, lasting: Duration) -> Result<(), Failure> {
+        while self.begun.elapsed() < lasting {
+            let mut made = 0;
+            while made < BURST && self.has_room(count)? {
+                self.publish_next(Instant::now())?;
+                made += 1;
+            }
+            if made > 0 {
+                self.send();
+            }
+            self.crowd.turn(lasting.saturating_sub(self.begun.elapsed()))?;
+            self.crowd.board.completed.clear();
+            self.check()?;
+        }
+        Ok(())
+    }
+
+    /// Whether the next publication's deliveries are among those that may be under way.
+    fn has_room(&mut self, count: u64) -> Result<bool, Failure> {
+        let channel = self.next_channel()?;
+        let board = &self.crowd.board;
+        Ok(board.owed <= (count - 1) * board.readers(channel))
+    }
+
+    fn each_in_flight(&mut self, count: usize, lasting: Duration) -> Result<(), Failure> {
+        for _ in 0..count * self.load.channels {
             self.publish_next(Instant::now())?;
         }
-        self.send();
         while self.begun.elapsed() < lasting {
             self.crowd.turn(lasting.saturating_sub(self.begun.elapsed()))?;
             self.check()?;
             for channel in std::mem::take(&mut self.crowd.board.completed) {
-                match self.load.publisher {
-                    Publisher::One(_) => self.publish_next(Instant::now())?,
-                    Publisher::Each => self.publish(channel, Instant::now())?,
-                }
+                self.publish(channel, Instant::now())?;
             }
-            self.send();
         }
         Ok(())
     }
@@ -169,15 +197,22 @@ impl<'a> Shift<'a> {
         Ok(())
     }
 
-    fn publish_next(&mut self, intended: Instant) -> Result<(), Failure> {
+    /// The next channel that somebody follows.
+    fn next_channel(&mut self) -> Result<usize, Failure> {
         for _ in 0..self.load.channels {
             let channel = self.next % self.load.channels;
-            self.next += 1;
-            if self.crowd.board.has_readers(channel) {
-                return self.publish(channel, intended);
+            if self.crowd.board.readers(channel) > 0 {
+                return Ok(channel);
             }
+            self.next += 1;
         }
         Err(Failure::failed(self.crowd.first_failure()))
+    }
+
+    fn publish_next(&mut self, intended: Instant) -> Result<(), Failure> {
+        let channel = self.next_channel()?;
+        self.next += 1;
+        self.publish(channel, intended)
     }
 
     fn publish(&mut self, channel: usize, intended: Instant) -> Result<(), Failure> {
@@ -207,7 +242,7 @@ impl<'a> Shift<'a> {
             Publisher::One(index) => self.crowd.client(index).is_some(),
             Publisher::Each => true,
         };
-        let followed = (0..self.load.channels).any(|at| self.crowd.board.has_readers(at));
+        let followed = (0..self.load.channels).any(|at| self.crowd.board.readers(at) > 0);
         match publishes && followed {
             true => Ok(()),
             false => Err(Failure::failed(self.crowd.first_failure())),

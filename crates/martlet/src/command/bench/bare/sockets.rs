@@ -6,11 +6,16 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 
 use rustix::event::{Timespec, epoll};
+use socket2::{Domain, Socket, Type};
 
 use crate::command::bench::frame::{self, Scanner};
 
 /// The event of the listener.
 pub const LISTENER: u64 = u64::MAX;
+
+/// How many may wait to be accepted. Whoever finds no room tries again a second later, which would
+/// be what is measured.
+const BACKLOG: i32 = 4096;
 
 const ACCEPTED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Protocol: martlet.v1.json\r\n\r\n";
@@ -40,8 +45,10 @@ struct Client {
 impl Sockets {
     /// Listens on a free port of this machine.
     pub fn listen() -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        listener.set_nonblocking(true)?;
+        let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking().cloexec(), None)?;
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+        socket.listen(BACKLOG)?;
+        let listener = TcpListener::from(socket);
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let number = epoll::EventData::new_u64(LISTENER);
         epoll::add(&epoll, &listener, number, epoll::EventFlags::IN)?;

@@ -42,11 +42,26 @@ fn no_more_are_in_flight_than_may_be() {
     let load = load(Pace::InFlight(3), 2);
     let mut shift = Shift::new(&load, &mut crowd);
     shift.in_flight(3, Duration::from_millis(20)).unwrap();
-    assert!(shift.crowd.board.under_way <= 3, "{}", shift.crowd.board.under_way);
+    // Three publications for two readers each.
+    assert!(shift.crowd.board.owed <= 6, "{}", shift.crowd.board.owed);
     shift.drain().unwrap();
+    assert_eq!(shift.crowd.board.owed, 0);
     let tally = &crowd.board.tally;
     assert!(tally.publications > 3, "{}", tally.publications);
     assert_eq!(tally.deliveries, tally.publications * 2);
+}
+
+#[test]
+fn with_one_in_flight_the_next_waits_until_everybody_has_the_last() {
+    let mut crowd = crowd(2, 1);
+    let load = load(Pace::InFlight(1), 1);
+    let mut shift = Shift::new(&load, &mut crowd);
+    assert!(shift.has_room(1).unwrap());
+    shift.publish_next(Instant::now()).unwrap();
+    assert!(!shift.has_room(1).unwrap() && shift.has_room(2).unwrap());
+    shift.send();
+    shift.drain().unwrap();
+    assert!(shift.has_room(1).unwrap());
 }
 
 #[test]
