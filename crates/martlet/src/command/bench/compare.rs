@@ -51,13 +51,14 @@ pub struct Ratio {
 impl Ratio {
     /// One line for people.
     pub fn line(&self, reference: &str) -> String {
-        let figure = |value: Option<f64>| value.map_or("not measured".into(), written);
+        let cpu = self.cpu.map_or("not measured".into(), written);
         let batch = self.batch.map_or(String::new(), |batch| format!(", batches of {batch}"));
-        let [cpu, speed, p50, p99] = [self.cpu, self.speed, self.p50, self.p99].map(figure);
-        format!(
-            "{} / {reference}{batch}, median of {} rounds: CPU {cpu}, speed {speed}, p50 {p50}, p99 {p99}\n",
-            self.server, self.rounds
-        )
+        let Self { server, rounds, .. } = self;
+        let begin = format!("{server} / {reference}{batch}, median of {rounds} rounds: CPU {cpu}");
+        let others = [("speed", self.speed), ("p50", self.p50), ("p99", self.p99)];
+        let others = others.iter().filter_map(|(name, value)| Some((name, written((*value)?))));
+        let others: String = others.map(|(name, value)| format!(", {name} {value}")).collect();
+        format!("{begin}{others}\n")
     }
 }
 
