@@ -122,6 +122,7 @@ impl Drop for Open<'_> {
 }
 
 /// The stop of the node, for those who wait for it when the time has come.
+#[derive(Clone)]
 struct Stop(Rc<Entrance>);
 
 impl IntoFuture for Stop {

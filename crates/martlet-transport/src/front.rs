@@ -7,7 +7,7 @@
 
 use std::future::{Future, IntoFuture};
 use std::io::IoSlice;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -88,7 +88,7 @@ pub fn serve<D: Doors>(
     stream: Stream,
     doors: Rc<D>,
     options: Rc<FrontOptions>,
-    stop: impl IntoFuture<Output = ()>,
+    stop: impl IntoFuture<Output = ()> + Clone,
 ) -> impl Future<Output = ()> {
     // What comes before and after the holding is boxed, each part for itself, so that the task of
     // a held connection is not as large as the largest state of all others.
@@ -101,7 +101,7 @@ pub fn serve<D: Doors>(
             Some(opening) => return go_on(opening, doors, options, stop.into_future()).await,
         };
         if let Some(held) = held {
-            Box::pin(serve_on(held, doors, options, stop.into_future())).await;
+            Box::pin(serve_on(held, doors, options, stop)).await;
         }
     }
 }
@@ -111,37 +111,36 @@ async fn serve_on<D: Doors>(
     mut held: Box<Held>,
     doors: Rc<D>,
     options: Rc<FrontOptions>,
-    stop: impl Future<Output = ()>,
+    stop: impl IntoFuture<Output = ()> + Clone,
 ) {
-    let (mut stop, mut stopping) = (Box::pin(stop), false);
     loop {
-        let idle = Rc::new(options.idle());
-        let mut opening = Box::pin(open(*held, Rc::clone(&doors), idle));
-        let early = match stopping {
-            true => None,
-            false => tokio::select! {
-                biased;
-                opening = &mut opening => Some(opening),
-                () = stop.as_mut() => None,
-            },
-        };
-        stopping = early.is_none();
-        let opening = match early {
-            Some(opening) => opening,
-            // A client that goes on at once gets an answer still.
-            None => tokio::time::timeout(LAST_REQUEST, opening).await.unwrap_or(None),
-        };
-        let back = match opening {
+        // Boxed, and gone with all that it takes before the connection is held again.
+        let next = Box::pin(open_next(held, doors.clone(), options.idle(), stop.clone())).await;
+        let back = match next {
             None => return,
             Some(Opening::Held(request)) => Rc::clone(&doors).hold(request).await,
-            Some(opening) if stopping => {
-                return go_on(opening, doors, options, std::future::ready(())).await;
-            }
-            Some(opening) => return go_on(opening, doors, options, stop).await,
+            Some(opening) => return go_on(opening, doors, options, stop.into_future()).await,
         };
         let Some(next) = back else { return };
         held = next;
     }
+}
+
+/// Reads the first bytes of the next request, for which a server that stops does not wait long.
+async fn open_next<D: Doors>(
+    held: Box<Held>,
+    doors: Rc<D>,
+    options: FrontOptions,
+    stop: impl IntoFuture<Output = ()>,
+) -> Option<Opening> {
+    let mut opening = pin!(open(*held, doors, Rc::new(options)));
+    tokio::select! {
+        biased;
+        opening = &mut opening => return opening,
+        () = stop.into_future() => {}
+    }
+    // A client that goes on at once gets an answer still.
+    tokio::time::timeout(LAST_REQUEST, opening).await.unwrap_or(None)
 }
 
 /// What becomes of a connection that is not held.

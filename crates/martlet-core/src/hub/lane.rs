@@ -21,6 +21,7 @@ use hashbrown::HashMap;
 use slab::Slab;
 use smallvec::SmallVec;
 
+use self::marked::Marked;
 use self::stream::{PlaceRef, Stream, WireLog};
 use super::log::Log;
 use super::shard::Delivery;
@@ -31,6 +32,7 @@ use crate::session::Followed;
 use crate::time::Instant;
 
 mod catch_up;
+mod marked;
 mod places;
 mod stream;
 #[cfg(test)]
@@ -188,6 +190,11 @@ impl Owed {
 }
 
 impl Reader {
+    /// Whether it is to be written a history.
+    fn catches_up(&self) -> bool {
+        self.pending.iter().any(|slot| self.places[usize::from(*slot)].state != State::Live)
+    }
+
     /// Keeps the rest of a frame for the next visit.
     fn keep_rest(&mut self, rest: Bytes) {
         if !rest.is_empty() {
@@ -203,7 +210,7 @@ pub struct Lane {
     readers: Slab<Reader>,
     streams: Slab<Stream>,
     names: HashMap<ChannelName, u32, FixedState>,
-    marked: VecDeque<u32>,
+    marked: Marked,
     outputs: VecDeque<LaneOutput>,
     /// Channels of which a page could not be read, or told nothing that the lane did not know.
     failed: Vec<ChannelName>,
@@ -224,7 +231,7 @@ impl Lane {
             readers: Slab::new(),
             streams: Slab::new(),
             names: HashMap::with_hasher(FixedState::with_seed(seed)),
-            marked: VecDeque::new(),
+            marked: Marked::default(),
             outputs: VecDeque::new(),
             failed: Vec::new(),
             steps: Vec::new(),
@@ -350,14 +357,16 @@ impl Lane {
 
     /// The next reader to visit.
     pub fn poll_marked(&mut self) -> Option<ReaderKey> {
-        while let Some(key) = self.marked.pop_front() {
-            let Some(reader) = self.readers.get_mut(key as usize) else { continue };
+        loop {
+            let Self { marked, readers, .. } = self;
+            let catches_up = |key| readers.get(key as usize).is_some_and(Reader::catches_up);
+            let key = marked.pop(catches_up)?;
+            let Some(reader) = readers.get_mut(key as usize) else { continue };
             reader.marked = false;
             if !reader.blocked {
                 return Some(ReaderKey(key));
             }
         }
-        None
     }
 
     /// What it wants done.

@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 use super::parameter;
 use super::stream::{DetachUnlessBegun, native_frame, number, plain_query};
 use crate::doors::Site;
-use crate::mail::{Mail, Mailboxes};
+use crate::mail::Mail;
 use crate::wire::{Carrier, Form, Grammar, WireKind};
 use crate::worker::{Answered, NewConnection, NextPoll, PlainOpening, Ticket, Uplink, Worker};
 
@@ -80,69 +80,74 @@ pub fn read(head: &Head, body: &[u8], worker: &Worker) -> Result<Asked, Refusal>
     }
 }
 
-/// Waits for what a poll is to be answered with. Whoever drops this takes the poll back. Each kind
-/// is boxed for itself: many wait at once, and most of them for more of a session.
+/// Asks, and waits for what the poll is to be answered with. Whoever drops the waiting takes the
+/// poll back. Many wait at once, so nothing of the request is kept in it.
 pub fn answer(worker: Rc<Worker>, site: Arc<Site>, asked: Asked) -> Answering {
     match asked {
-        Asked::Begin(frame) => Box::pin(begin(worker, frame)),
-        Asked::Next(key, next) => Box::pin(go_on(site, key, next)),
-        Asked::Plain(query, wait) => Box::pin(plain(worker, query, wait)),
+        Asked::Begin(frame) => begin(worker, &frame),
+        Asked::Next(key, next) => go_on(site, key, next),
+        Asked::Plain(query, wait) => plain(worker, *query, wait),
     }
 }
 
-async fn begin(worker: Rc<Worker>, frame: Bytes) -> Result<Answer, Refusal> {
+fn begin(worker: Rc<Worker>, frame: &[u8]) -> Answering {
     let (ticket, answered) = oneshot::channel();
     let wait = worker.rules().ping;
     let index = worker.open(connection(&worker, true, ticket, None, wait, false));
-    let mut guard = DetachUnlessBegun::new(&worker, index);
-    worker.handle_uplink(index, Uplink::Frame(&frame));
-    drop(frame);
-    let answered = heard(answered).await?;
-    guard.begun();
-    Ok(native(answered))
+    let mut guard = DetachUnlessBegun::new(Rc::clone(&worker), index);
+    worker.handle_uplink(index, Uplink::Frame(frame));
+    Box::pin(async move {
+        let answered = heard(answered).await?;
+        guard.begun();
+        Ok(native(answered))
+    })
 }
 
-async fn go_on(site: Arc<Site>, key: SessionKey, next: NextPoll) -> Result<Answer, Refusal> {
-    let mailboxes = &site.mailboxes;
+fn go_on(site: Arc<Site>, key: SessionKey, next: NextPoll) -> Answering {
     let (ticket, answered) = oneshot::channel();
     let worker = LaneId(key.worker());
-    // A key of another node names a worker that this one may not have.
-    let sent = mailboxes.send(worker, vec![Mail::Poll(key, next, ticket)]);
-    sent.map_err(|_| Code::UnknownSession)?;
-    let mut guard = TakeBackUnlessHeard { mailboxes, key, heard: false };
-    let answered = heard(answered).await;
-    guard.heard = true;
-    let answered = answered?;
-    match answered.polled {
-        Polled::Unknown => Err(Code::UnknownSession.into()),
-        _ => Ok(native(answered)),
-    }
+    // A key of another node names a worker that this one may not have: then nobody will answer.
+    let _ = site.mailboxes.send(worker, vec![Mail::Poll(key, next, ticket)]);
+    let mut guard = TakeBackUnlessHeard { site, key, heard: false };
+    Box::pin(async move {
+        let answered = heard(answered).await;
+        guard.heard();
+        let answered = answered?;
+        match answered.polled {
+            Polled::Unknown => Err(Code::UnknownSession.into()),
+            _ => Ok(native(answered)),
+        }
+    })
 }
 
-async fn plain(
-    worker: Rc<Worker>,
-    query: Box<plain::Query>,
-    wait: Duration,
-) -> Result<Answer, Refusal> {
+fn plain(worker: Rc<Worker>, query: plain::Query, wait: Duration) -> Answering {
+    let connect = query.connect;
     let (ticket, answered) = oneshot::channel();
     let (decided, decision) = oneshot::channel();
-    let channels = query.connect.subscribe.iter().map(|s| s.channel.clone()).collect();
+    let channels = connect.subscribe.iter().map(|s| s.channel.clone()).collect();
     let opening = PlainOpening { head_written: true, ..PlainOpening::new(channels, decided) };
     // Whoever brings no place needs one before anything else: what comes meanwhile would be lost
     // with an answer that got lost.
-    let placeless = query.connect.subscribe.iter().any(|s| s.start == Start::Now);
-    let hurried = placeless || wait.is_zero();
-    let index =
-        worker.open(connection(&worker, false, ticket, Some(Box::new(opening)), wait, hurried));
-    let _detached_at_the_end = DetachUnlessBegun::new(&worker, index);
-    worker.connect(index, query.connect);
-    decision.await.unwrap_or(Err(Code::Internal.into()))?;
-    let Answered { polled, cursor } = heard(answered).await?;
+    let placeless = connect.subscribe.iter().any(|s| s.start == Start::Now);
+    let (opening, hurried) = (Some(Box::new(opening)), placeless || wait.is_zero());
+    let index = worker.open(connection(&worker, false, ticket, opening, wait, hurried));
+    let detached_at_the_end = DetachUnlessBegun::new(Rc::clone(&worker), index);
+    worker.connect(index, connect);
+    Box::pin(async move {
+        let _detached_at_the_end = detached_at_the_end;
+        decision.await.unwrap_or(Err(Code::Internal.into()))?;
+        Ok(looked_in(heard(answered).await?, placeless))
+    })
+}
+
+/// What there was for a client that only looks in.
+fn looked_in(answered: Answered, placeless: bool) -> Answer {
+    let Answered { polled, cursor } = answered;
     let (lines, nothing) = match polled {
         Polled::Batch { bytes, .. } => (bytes, false),
         Polled::Nothing { .. } | Polled::Unknown => (Bytes::new(), !placeless),
     };
-    Ok(Answer { lines, end: format!("{{\"cursor\":\"{cursor}\"}}"), nothing, cursor: Some(cursor) })
+    Answer { lines, end: format!("{{\"cursor\":\"{cursor}\"}}"), nothing, cursor: Some(cursor) }
 }
 
 fn connection(
@@ -201,17 +206,25 @@ impl Answer {
 }
 
 /// Tells the session that nobody waits for the answer any more.
-struct TakeBackUnlessHeard<'a> {
-    mailboxes: &'a Mailboxes,
+struct TakeBackUnlessHeard {
+    site: Arc<Site>,
     key: SessionKey,
     heard: bool,
 }
 
-impl Drop for TakeBackUnlessHeard<'_> {
+impl TakeBackUnlessHeard {
+    /// The answer came.
+    fn heard(&mut self) {
+        self.heard = true;
+    }
+}
+
+impl Drop for TakeBackUnlessHeard {
     fn drop(&mut self) {
         if !self.heard {
             // A worker that is gone has no sessions.
-            let _ = self.mailboxes.send(LaneId(self.key.worker()), vec![Mail::PollGone(self.key)]);
+            let worker = LaneId(self.key.worker());
+            let _ = self.site.mailboxes.send(worker, vec![Mail::PollGone(self.key)]);
         }
     }
 }

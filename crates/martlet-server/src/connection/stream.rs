@@ -269,7 +269,7 @@ pub async fn begin(
             let channels = query.connect.subscribe.iter().map(|s| s.channel.clone()).collect();
             let (decided, decision) = oneshot::channel();
             let index = worker.open(new(kind, PlainOpening::new(channels, decided)));
-            let mut guard = DetachUnlessBegun::new(worker, index);
+            let mut guard = DetachUnlessBegun::new(Rc::clone(worker), index);
             worker.connect(index, query.connect);
             decision.await.unwrap_or(Err(Code::Internal.into()))?;
             guard.begun();
@@ -279,15 +279,15 @@ pub async fn begin(
 }
 
 /// Ends the session of a stream that was refused, or whose client left before that was clear.
-pub struct DetachUnlessBegun<'a> {
-    worker: &'a Rc<Worker>,
+pub struct DetachUnlessBegun {
+    worker: Rc<Worker>,
     index: SessionIndex,
     begun: bool,
 }
 
-impl<'a> DetachUnlessBegun<'a> {
+impl DetachUnlessBegun {
     /// Watches over a session.
-    pub fn new(worker: &'a Rc<Worker>, index: SessionIndex) -> Self {
+    pub fn new(worker: Rc<Worker>, index: SessionIndex) -> Self {
         Self { worker, index, begun: false }
     }
 
@@ -297,7 +297,7 @@ impl<'a> DetachUnlessBegun<'a> {
     }
 }
 
-impl Drop for DetachUnlessBegun<'_> {
+impl Drop for DetachUnlessBegun {
     fn drop(&mut self) {
         if !self.begun {
             self.worker.detached(self.index);

@@ -179,11 +179,8 @@ async fn with_server<T>(options: FrontOptions, test: impl AsyncFnOnce(Server) ->
             let socket = socket.into_std().expect("a socket");
             let stream = Stream::plain(socket, &SocketOptions::default()).expect("a socket");
             let (doors, options, ended) = (doors.clone(), options.clone(), ended.clone());
-            let mut stopping = stopping.clone();
+            let stop = Stop(stopping.clone());
             tokio::task::spawn_local(async move {
-                let stop = async {
-                    let _ = stopping.wait_for(|stop| *stop).await;
-                };
                 serve(stream, doors, options, stop).await;
                 let _ = ended.send(());
             });
@@ -191,6 +188,20 @@ async fn with_server<T>(options: FrontOptions, test: impl AsyncFnOnce(Server) ->
     });
     let running = local.run_until(test(Server { address, stop, endings }));
     tokio::time::timeout(Duration::from_secs(10), running).await.expect("it ends in time")
+}
+
+#[derive(Clone)]
+struct Stop(watch::Receiver<bool>);
+
+impl IntoFuture for Stop {
+    type Output = ();
+    type IntoFuture = Pin<Box<dyn Future<Output = ()>>>;
+
+    fn into_future(mut self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let _ = self.0.wait_for(|stop| *stop).await;
+        })
+    }
 }
 
 struct Server {

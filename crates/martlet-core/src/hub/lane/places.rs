@@ -69,7 +69,7 @@ impl Lane {
         let reader = &mut self.readers[key as usize];
         if !reader.marked && !reader.blocked {
             reader.marked = true;
-            self.marked.push_back(key);
+            self.marked.push(key);
         }
     }
 }

@@ -345,3 +345,31 @@ fn deliveries_and_pages_of_a_channel_that_nobody_reads_are_passed_over() {
     assert_eq!(bench.heard(reader), "[begin a 00000001 0];[end a];");
     bench.assert_forgotten();
 }
+
+#[test]
+fn whoever_hears_what_is_new_does_not_wait_for_those_who_catch_up() {
+    let mut bench = with_history(3);
+    let live = bench.listener(TEXT, "live");
+    let readers: Vec<ReaderKey> = (0..20).map(|_| bench.reader(TEXT)).collect();
+    readers.iter().for_each(|reader| bench.follow_after(*reader, "a", at(0)));
+    bench.sweep();
+    while bench.load() {}
+    bench.publish("live");
+    let order: Vec<ReaderKey> = std::iter::from_fn(|| bench.lane.poll_marked()).collect();
+    assert_eq!(order.len(), 21, "nobody is passed over");
+    assert_eq!(order[0], live);
+}
+
+#[test]
+fn whoever_catches_up_has_a_turn_between_those_who_hear_what_is_new() {
+    let mut bench = with_history(3);
+    let live: Vec<ReaderKey> = (0..20).map(|_| bench.listener(TEXT, "live")).collect();
+    let behind = bench.reader(TEXT);
+    bench.follow_after(behind, "a", at(0));
+    bench.sweep();
+    while bench.load() {}
+    bench.publish("live");
+    let order: Vec<ReaderKey> = std::iter::from_fn(|| bench.lane.poll_marked()).collect();
+    assert_eq!(order.len(), live.len() + 1);
+    assert!(order[..5].contains(&behind), "{order:?}");
+}
