@@ -404,7 +404,7 @@ type Answered = Result<Whole, Refusal>;
 type Told = (Box<Held>, Answered, Reply);
 
 /// The waiting for it.
-type Answering = Pin<Box<dyn Future<Output = Answered>>>;
+type Answering = poll::Answering<Whole>;
 
 /// A poll that waits: all that is kept of it meanwhile.
 struct Waiting {
@@ -453,10 +453,7 @@ impl Polled {
 
     fn answer(self, worker: Rc<Worker>, site: Arc<Site>) -> Answering {
         match self {
-            Self::Lines(asked) => {
-                let answering = poll::answer(worker, site, asked);
-                Box::pin(async { answering.await.map(poll::Answer::into_parts) })
-            }
+            Self::Lines(asked) => poll::answer(worker, site, asked, poll::Answer::into_parts),
             Self::Script(asked) => {
                 Box::pin(async { Ok(jsonp::answer(worker, site, *asked).await) })
             }

@@ -95,34 +95,16 @@ pub fn serve<D: Doors>(
     let first = Held { stream, leftover: Vec::new() };
     let opening = Box::pin(open(first, doors.clone(), options.clone()));
     async move {
-        let held = match opening.await {
-            None => return,
-            Some(Opening::Held(request)) => Rc::clone(&doors).hold(request).await,
-            Some(opening) => return go_on(opening, doors, options, stop.into_future()).await,
-        };
-        if let Some(held) = held {
-            Box::pin(serve_on(held, doors, options, stop)).await;
+        let mut next = opening.await;
+        loop {
+            let back = match next {
+                None => return,
+                Some(Opening::Held(request)) => Rc::clone(&doors).hold(request).await,
+                Some(opening) => return go_on(opening, doors, options, stop.into_future()).await,
+            };
+            let Some(held) = back else { return };
+            next = Box::pin(open_next(held, doors.clone(), options.idle(), stop.clone())).await;
         }
-    }
-}
-
-/// Serves a connection that was given back, as long as it is.
-async fn serve_on<D: Doors>(
-    mut held: Box<Held>,
-    doors: Rc<D>,
-    options: Rc<FrontOptions>,
-    stop: impl IntoFuture<Output = ()> + Clone,
-) {
-    loop {
-        // Boxed, and gone with all that it takes before the connection is held again.
-        let next = Box::pin(open_next(held, doors.clone(), options.idle(), stop.clone())).await;
-        let back = match next {
-            None => return,
-            Some(Opening::Held(request)) => Rc::clone(&doors).hold(request).await,
-            Some(opening) => return go_on(opening, doors, options, stop.into_future()).await,
-        };
-        let Some(next) = back else { return };
-        held = next;
     }
 }
 

@@ -46,17 +46,15 @@ impl Default for SocketOptions {
 #[derive(Debug)]
 pub struct Stream {
     socket: TcpStream,
-    peer: SocketAddr,
     secure: Option<Box<Secure>>,
 }
 
 impl Stream {
     /// Takes over an accepted socket, on the worker that will serve it.
     pub fn plain(socket: std::net::TcpStream, options: &SocketOptions) -> io::Result<Self> {
-        let peer = socket.peer_addr()?;
         set_options(&socket, options)?;
         let socket = TcpStream::from_std(socket)?;
-        Ok(Self { socket, peer, secure: None })
+        Ok(Self { socket, secure: None })
     }
 
     /// Takes over an accepted socket and shakes hands for TLS. To be given a timeout.
@@ -72,9 +70,9 @@ impl Stream {
         Ok(stream)
     }
 
-    /// The address at the other end.
+    /// The address at the other end; `0.0.0.0:0` if it has gone already.
     pub fn peer(&self) -> SocketAddr {
-        self.peer
+        self.socket.peer_addr().unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)))
     }
 
     /// Whether the connection is encrypted.

@@ -126,8 +126,16 @@ enum Stage {
     Opening { until: Instant },
     Connecting(Box<Connecting>),
     Attached,
-    Detached { until: Instant },
+    Detached(Box<Away>),
     Ended,
+}
+
+/// A client that may come back.
+#[derive(Debug)]
+struct Away {
+    until: Instant,
+    /// Where it was a member when its connection was lost, and still counts as one for a while.
+    lost: Vec<ChannelName>,
 }
 
 /// A `connect` that is being looked at.
@@ -174,8 +182,6 @@ pub struct Session {
     identity: Option<Box<Identity>>,
     grants: Vec<ChannelGrant>,
     following: SmallVec<[Following; 1]>,
-    /// Where it was a member when its connection was lost, and still counts as one for a while.
-    lost: Vec<ChannelName>,
     heartbeat: Heartbeat,
     rate: Rate,
     floods: u32,
@@ -194,7 +200,6 @@ impl Session {
             identity: None,
             grants: Vec::new(),
             following: SmallVec::new(),
-            lost: Vec::new(),
             heartbeat: Heartbeat::default(),
             rate: Rate::default(),
             floods: 0,
@@ -231,18 +236,19 @@ impl Session {
             return;
         }
         let members = self.following.iter().filter(|following| following.member);
-        self.lost = members.map(|following| following.channel.clone()).collect();
+        let lost = members.map(|following| following.channel.clone()).collect();
         self.leave_all(true);
-        self.stage = Stage::Detached { until: now.instant.after(self.rules.expiry) };
+        let until = now.instant.after(self.rules.expiry);
+        self.stage = Stage::Detached(Box::new(Away { until, lost }));
     }
 
     /// Time has passed; the client was last written to at `sent_at`.
     pub fn handle_timeout(&mut self, now: Now, sent_at: Instant) {
-        match self.stage {
-            Stage::Opening { until } if until <= now.instant => {
+        match &self.stage {
+            Stage::Opening { until } if *until <= now.instant => {
                 self.close(Code::ConnectTimeout.into());
             }
-            Stage::Detached { until } if until <= now.instant => self.stage = Stage::Ended,
+            Stage::Detached(away) if away.until <= now.instant => self.stage = Stage::Ended,
             Stage::Attached => {
                 self.end_expired(now);
                 self.beat(now, sent_at);
@@ -258,10 +264,9 @@ impl Session {
     /// The client goes for good, and says so; perhaps only after its connection has ended.
     pub fn leave(&mut self) {
         self.leave_all(false);
-        for channel in std::mem::take(&mut self.lost) {
-            self.exit(channel, false);
+        if let Stage::Detached(away) = std::mem::replace(&mut self.stage, Stage::Ended) {
+            away.lost.into_iter().for_each(|channel| self.exit(channel, false));
         }
-        self.stage = Stage::Ended;
     }
 
     /// Ends the connection, and the session with it.
@@ -286,8 +291,9 @@ impl Session {
 
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing is sent in between.
     pub fn poll_timeout(&self, now: Now, sent_at: Instant) -> Option<Instant> {
-        match self.stage {
-            Stage::Opening { until } | Stage::Detached { until } => Some(until),
+        match &self.stage {
+            Stage::Opening { until } => Some(*until),
+            Stage::Detached(away) => Some(away.until),
             Stage::Attached => {
                 let beat = self.heartbeat.poll_timeout(sent_at, self.pace());
                 Some(self.expiry(now).map_or(beat, |expiry| beat.min(expiry)))
@@ -318,7 +324,7 @@ impl Session {
 
     /// Whether the client has been let in.
     pub fn connected(&self) -> bool {
-        matches!(self.stage, Stage::Attached | Stage::Detached { .. })
+        matches!(self.stage, Stage::Attached | Stage::Detached(_))
     }
 
     /// The channels it follows.

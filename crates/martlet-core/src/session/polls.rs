@@ -45,7 +45,7 @@ struct Parked<T> {
 /// The polls of one session. `T` is how the shell finds who asked.
 #[derive(Debug)]
 pub struct Polls<T> {
-    parked: Option<Box<Parked<T>>>,
+    parked: Option<Parked<T>>,
     /// The number of the last batch.
     last: u32,
     /// The last batch, until it is acknowledged.
@@ -68,7 +68,7 @@ impl<T> Polls<T> {
         hurried: bool,
     ) -> Self {
         Self {
-            parked: Some(Box::new(Parked { ticket, until: now.after(wait), hurried })),
+            parked: Some(Parked { ticket, until: now.after(wait), hurried }),
             last: 0,
             kept: Bytes::new(),
             answered_at: now,
@@ -85,7 +85,7 @@ impl<T> Polls<T> {
         if have == self.last {
             self.kept = Bytes::new();
             let (until, hurried) = (now.after(wait), wait.is_zero());
-            self.parked = Some(Box::new(Parked { ticket, until, hurried }));
+            self.parked = Some(Parked { ticket, until, hurried });
         } else if have.wrapping_add(1) == self.last && !self.kept.is_empty() {
             let again = Polled::Batch { number: self.last, bytes: self.kept.clone() };
             self.answer(now, ticket, again);

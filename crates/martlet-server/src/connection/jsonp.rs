@@ -53,7 +53,7 @@ pub async fn answer(
 ) -> (StatusCode, HeaderMap, Vec<u8>) {
     let Asked { callback, what } = asked;
     let said = match what {
-        Ok(What::Poll(asked)) => poll::answer(worker, site, asked).await.map(elements),
+        Ok(What::Poll(asked)) => poll::answer(worker, site, asked, elements).await,
         Ok(What::Send(key, frame)) => {
             let sent = api::send_frame(&site.mailboxes, key, frame.into()).await;
             sent.map(|()| Vec::new())

@@ -56,8 +56,8 @@ pub struct Answer {
     cursor: Option<String>,
 }
 
-/// The waiting for an answer.
-pub type Answering = Pin<Box<dyn Future<Output = Result<Answer, Refusal>>>>;
+/// The waiting for an answer, in whatever words.
+pub type Answering<T> = Pin<Box<dyn Future<Output = Result<T, Refusal>>>>;
 
 /// Reads a request. `body` is empty unless it is a `POST`.
 pub fn read(head: &Head, body: &[u8], worker: &Worker) -> Result<Asked, Refusal> {
@@ -80,17 +80,22 @@ pub fn read(head: &Head, body: &[u8], worker: &Worker) -> Result<Asked, Refusal>
     }
 }
 
-/// Asks, and waits for what the poll is to be answered with. Whoever drops the waiting takes the
-/// poll back. Many wait at once, so nothing of the request is kept in it.
-pub fn answer(worker: Rc<Worker>, site: Arc<Site>, asked: Asked) -> Answering {
+/// Asks, and waits for what the poll is to be answered with, which `say` puts into words. Whoever
+/// drops the waiting takes the poll back. Many wait at once, so nothing of the request is kept.
+pub fn answer<T: 'static>(
+    worker: Rc<Worker>,
+    site: Arc<Site>,
+    asked: Asked,
+    say: fn(Answer) -> T,
+) -> Answering<T> {
     match asked {
-        Asked::Begin(frame) => begin(worker, &frame),
-        Asked::Next(key, next) => go_on(site, key, next),
-        Asked::Plain(query, wait) => plain(worker, *query, wait),
+        Asked::Begin(frame) => begin(worker, &frame, say),
+        Asked::Next(key, next) => go_on(site, key, next, say),
+        Asked::Plain(query, wait) => plain(worker, *query, wait, say),
     }
 }
 
-fn begin(worker: Rc<Worker>, frame: &[u8]) -> Answering {
+fn begin<T: 'static>(worker: Rc<Worker>, frame: &[u8], say: fn(Answer) -> T) -> Answering<T> {
     let (ticket, answered) = oneshot::channel();
     let wait = worker.rules().ping;
     let index = worker.open(connection(&worker, true, ticket, None, wait, false));
@@ -99,11 +104,16 @@ fn begin(worker: Rc<Worker>, frame: &[u8]) -> Answering {
     Box::pin(async move {
         let answered = heard(answered).await?;
         guard.begun();
-        Ok(native(answered))
+        Ok(say(native(answered)))
     })
 }
 
-fn go_on(site: Arc<Site>, key: SessionKey, next: NextPoll) -> Answering {
+fn go_on<T: 'static>(
+    site: Arc<Site>,
+    key: SessionKey,
+    next: NextPoll,
+    say: fn(Answer) -> T,
+) -> Answering<T> {
     let (ticket, answered) = oneshot::channel();
     let worker = LaneId(key.worker());
     // A key of another node names a worker that this one may not have: then nobody will answer.
@@ -115,12 +125,17 @@ fn go_on(site: Arc<Site>, key: SessionKey, next: NextPoll) -> Answering {
         let answered = answered?;
         match answered.polled {
             Polled::Unknown => Err(Code::UnknownSession.into()),
-            _ => Ok(native(answered)),
+            _ => Ok(say(native(answered))),
         }
     })
 }
 
-fn plain(worker: Rc<Worker>, query: plain::Query, wait: Duration) -> Answering {
+fn plain<T: 'static>(
+    worker: Rc<Worker>,
+    query: plain::Query,
+    wait: Duration,
+    say: fn(Answer) -> T,
+) -> Answering<T> {
     let connect = query.connect;
     let (ticket, answered) = oneshot::channel();
     let (decided, decision) = oneshot::channel();
@@ -136,7 +151,7 @@ fn plain(worker: Rc<Worker>, query: plain::Query, wait: Duration) -> Answering {
     Box::pin(async move {
         let _detached_at_the_end = detached_at_the_end;
         decision.await.unwrap_or(Err(Code::Internal.into()))?;
-        Ok(looked_in(heard(answered).await?, placeless))
+        Ok(say(looked_in(heard(answered).await?, placeless)))
     })
 }
 
