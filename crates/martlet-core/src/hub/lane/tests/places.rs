@@ -140,3 +140,10 @@ fn calls_for_a_reader_that_has_gone_are_passed_over() {
     assert_eq!(bench.lane.cursor(gone), Cursor::default());
     bench.assert_forgotten();
 }
+
+/// There is one for each connection, and a sweep passes over all of them.
+#[test]
+fn a_reader_is_small() {
+    let bytes = size_of::<Reader>();
+    assert!(bytes <= 88, "{bytes}");
+}
