@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use foldhash::quality::FixedState;
 use martlet_core::hub::{Delivery, LaneId, ReplyTo};
-use martlet_core::model::{ChannelName, ClientId, Close, Refusal, SessionKey, UnixMillis, UserId};
+use martlet_core::model::{
+    ChannelName, ClientId, Close, Code, Draft, Refusal, SessionKey, UnixMillis, UserId,
+};
 use martlet_core::session::{Reply, Request};
 use tokio::sync::{mpsc, oneshot};
 
@@ -22,6 +24,9 @@ pub enum Mail {
     Request(ReplyTo, Request),
     /// A question for a channel of the worker's shard, from outside all workers.
     Ask(Request, oneshot::Sender<Reply>),
+    /// Drafts for channels of the worker's shard, from outside all workers. They are published in
+    /// this order, and answered together.
+    Publish(Vec<Draft>, oneshot::Sender<Vec<Reply>>),
     /// The answer to a question of this worker.
     Reply(u64, Reply),
     /// Something of a channel that the worker's lane follows.
@@ -47,6 +52,16 @@ pub enum Mail {
     Stop(Duration, oneshot::Sender<()>),
     /// End the worker.
     Exit,
+}
+
+impl Mail {
+    /// How much there is to do, in letters with one thing to do.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Publish(drafts, _) => drafts.len(),
+            _ => 1,
+        }
+    }
 }
 
 /// Something done to sessions from outside.
@@ -119,6 +134,36 @@ impl Mailboxes {
         let (reply, answer) = oneshot::channel();
         self.send(self.owner(channel), vec![Mail::Ask(request, reply)])?;
         answer.await.map_err(|_| Stopping)
+    }
+
+    /// Has drafts published by the owners of their channels, with one letter to each owner. The
+    /// replies come in the order of the drafts.
+    pub async fn publish(&self, drafts: Vec<Draft>) -> Vec<Reply> {
+        let owners: Vec<_> = drafts.iter().map(|draft| self.owner(&draft.channel)).collect();
+        let mut shares = vec![Vec::new(); self.workers()];
+        for (draft, owner) in drafts.into_iter().zip(&owners) {
+            shares[usize::from(owner.0)].push(draft);
+        }
+        let shares = shares.into_iter().enumerate();
+        let answers: Vec<_> =
+            shares.map(|(to, share)| self.send_share(LaneId(to as u16), share)).collect();
+        let mut replies = Vec::with_capacity(answers.len());
+        for answer in answers {
+            replies.push(answer.await.unwrap_or_default().into_iter());
+        }
+        let reply = |owner: LaneId| replies[usize::from(owner.0)].next();
+        let stopping = || Reply::Refused(Code::Shutdown.into());
+        owners.into_iter().map(reply).map(|reply| reply.unwrap_or_else(stopping)).collect()
+    }
+
+    /// Sends a worker its share of a batch. If it has stopped, or there is nothing for it, the
+    /// answer fails.
+    fn send_share(&self, to: LaneId, share: Vec<Draft>) -> oneshot::Receiver<Vec<Reply>> {
+        let (reply, answer) = oneshot::channel();
+        if !share.is_empty() {
+            let _ = self.send(to, vec![Mail::Publish(share, reply)]);
+        }
+        answer
     }
 
     /// Asks every worker by `mail` and gives the answers.

@@ -212,12 +212,14 @@ async fn work(
     tokio::task::spawn_local(vital("sweep", Rc::clone(&worker).sweep()));
     tokio::task::spawn_local(vital("clockwork", Rc::clone(&worker).keep_time()));
     while let Some(mut batch) = letters.recv().await {
-        while batch.len() < LETTERS
+        let mut weight = weight_of(&batch);
+        while weight < LETTERS
             && let Ok(more) = letters.try_recv()
         {
+            weight += weight_of(&more);
             batch.extend(more);
         }
-        let busy = batch.len() >= LETTERS;
+        let busy = weight >= LETTERS;
         let (own, rest): (Vec<_>, Vec<_>) = batch
             .into_iter()
             .partition(|mail| matches!(mail, Mail::Socket(_) | Mail::Stop(..) | Mail::Exit));
@@ -246,6 +248,10 @@ async fn work(
             tokio::task::yield_now().await;
         }
     }
+}
+
+fn weight_of(letters: &[Mail]) -> usize {
+    letters.iter().map(Mail::weight).sum()
 }
 
 /// Runs what a worker cannot be without. A worker that has lost it would look alive and deliver

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use martlet_core::hub::{Lane, LaneId, LaneLimits, ReaderKey, Shard};
+use martlet_core::model::Draft;
 use martlet_core::port::Store;
-use martlet_core::session::{Reply, Rules};
+use martlet_core::session::{Reply, Request, Rules};
 use martlet_core::time::Now;
 use martlet_engine::memory::MemoryStore;
 use martlet_transport::websocket::Inflater;
@@ -44,7 +45,7 @@ pub use stats::WorkerStats;
 
 use sessions::Sessions;
 use stats::Counters;
-use tickets::Tickets;
+use tickets::{Outward, Tickets, Waiting};
 
 /// The size of a worker's one buffer for reading.
 const READ_BYTES: usize = 64 * 1024;
@@ -99,7 +100,7 @@ struct State {
     post: Post,
     /// Answers to those outside all workers. They go out after the letters: whoever has an answer
     /// may rely on everything before it being on its way.
-    answers: Vec<(oneshot::Sender<Reply>, Reply)>,
+    answers: Vec<Outward>,
     counters: Counters,
 }
 
@@ -187,10 +188,7 @@ impl Worker {
         let result = work(&mut state);
         self.settle(&mut state);
         state.post.flush();
-        for (outside, reply) in state.answers.drain(..) {
-            // Whoever asked may have gone; what was done stays done.
-            let _ = outside.send(reply);
-        }
+        state.answers.drain(..).for_each(Outward::send);
         if state.lane.any_marked() {
             self.marked.notify_one();
         } else if self.all_written(&state) {
@@ -214,6 +212,7 @@ impl Worker {
                 let to = state.tickets.ask(self.id, reply);
                 state.shard.handle_request(now, to, request);
             }
+            Mail::Publish(drafts, reply) => self.publish(state, now, drafts, reply),
             Mail::Replace(key) => self.replace(state, key),
             Mail::Frame(key, frame, reply) => {
                 // Whoever asked may have gone; nothing depends on its hearing the answer.
@@ -233,6 +232,23 @@ impl Worker {
             }
             // These are the business of the loop that takes the mail in.
             Mail::Socket(_) | Mail::Stop(..) | Mail::Exit => {}
+        }
+    }
+
+    /// Publishes a batch. Each draft is settled before the next is looked at, so that what the
+    /// machines want done never piles up.
+    fn publish(
+        self: &Rc<Self>,
+        state: &mut State,
+        now: Now,
+        drafts: Vec<Draft>,
+        reply: oneshot::Sender<Vec<Reply>>,
+    ) {
+        let batch = state.tickets.batch(drafts.len(), reply);
+        for (place, draft) in drafts.into_iter().enumerate() {
+            let to = state.tickets.give(self.id, Waiting::Batch(batch, place));
+            state.shard.handle_request(now, to, Request::Publish(draft));
+            self.settle_shard(state, now);
         }
     }
 }

@@ -13,9 +13,9 @@ mod publication;
 mod tests;
 mod write;
 
-pub use answer::encode_answer;
+pub use answer::{encode_answer, encode_receipt};
 pub use ask::encode_command;
-pub use command::{COMMANDS, decode, decode_draft};
+pub use command::{COMMANDS, decode, decode_draft, draft};
 pub use heard::{EVENTS, decode_answer};
 pub use publication::{encode_join, encode_leave, encode_publication};
 

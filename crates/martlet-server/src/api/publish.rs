@@ -2,65 +2,34 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
-use futures_util::future::join_all;
-use http::{HeaderMap, header};
+use http::{HeaderMap, Response, header};
 use martlet_core::model::{Appended, ChannelName, Code, Draft, Refusal};
 use martlet_core::session::{Reply, Request};
-use martlet_protocol::native::json::decode_draft;
-use serde::{Deserialize, Serialize};
+use martlet_protocol::native::json::{decode_draft, draft, encode_receipt};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::BATCH_MAX;
-use super::answer::{Outcome, Refused, json_of, refusal_json, unexpected};
+use super::answer::{Outcome, Refused, json_bytes, refusal_json, unexpected};
 use super::door::admit;
 use crate::doors::Site;
 use crate::keys::Scope;
 
-#[derive(Serialize)]
-struct Receipt {
-    channel: String,
-    id: String,
-    epoch: String,
-    offset: u64,
-    time: u64,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    duplicate: bool,
-}
-
-impl Receipt {
-    fn new(channel: &ChannelName, appended: &Appended) -> Self {
-        Self {
-            channel: channel.to_string(),
-            id: appended.id.to_string(),
-            epoch: appended.position.epoch.to_string(),
-            offset: appended.position.offset,
-            time: appended.time.0,
-            duplicate: appended.duplicate,
-        }
-    }
-}
-
-/// One of several operations: done, or not.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Each {
-    Done(Receipt),
-    Refused { error: Box<RawValue> },
-}
-
-#[derive(Serialize)]
-struct Results {
-    results: Vec<Each>,
-}
+/// About how long a receipt is.
+const RECEIPT_BYTES: usize = 160;
 
 /// `POST /v1/publish`
 pub async fn publish(State(site): State<Arc<Site>>, headers: HeaderMap, body: Bytes) -> Outcome {
     admit(&site, &headers, Scope::Publish)?;
     let mut draft = decode_draft(&body, &site.limits)?;
     take_key(&site, &headers, &mut draft)?;
-    json_of(&append(&site, draft).await?)
+    let channel = draft.channel.clone();
+    let reply = site.mailboxes.ask(&channel, Request::Publish(draft)).await?;
+    let mut json = Vec::with_capacity(RECEIPT_BYTES);
+    encode_receipt(&channel, &appended(reply)?, &mut json);
+    Ok(json_bytes(json))
 }
 
 /// `POST /v1/broadcast`
@@ -76,7 +45,7 @@ pub async fn broadcast(State(site): State<Arc<Site>>, headers: HeaderMap, body: 
     take_key(&site, &headers, &mut draft)?;
     let draft_in = |name: &String| Ok(Draft { channel: channel(name)?, ..draft.clone() });
     let drafts = to.channels.iter().map(draft_in);
-    json_of(&all(&site, drafts).await)
+    Ok(all(&site, drafts).await)
 }
 
 /// `POST /v1/batch`
@@ -90,48 +59,66 @@ pub async fn batch(State(site): State<Arc<Site>>, headers: HeaderMap, body: Byte
     let lines = headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-ndjson"));
-    let decode = |text: &[u8]| decode_draft(text, &site.limits).map_err(Refused::from);
-    let results = if lines {
+    if lines {
         let bodies = body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
         let bodies: Vec<_> = bodies.take(BATCH_MAX + 1).collect();
         check_count(bodies.len())?;
-        all(&site, bodies.into_iter().map(decode)).await
+        let drafts = bodies.into_iter().map(|line| Ok(decode_draft(line, &site.limits)?));
+        Ok(all(&site, drafts).await)
     } else {
         let batch: Batch<'_> = serde_json::from_slice(&body).map_err(malformed)?;
         check_count(batch.publish.len())?;
-        all(&site, batch.publish.into_iter().map(|raw| decode(raw.get().as_bytes()))).await
-    };
-    json_of(&results)
+        let drafts = batch.publish.into_iter().map(|raw| Ok(draft(raw, &site.limits)?));
+        Ok(all(&site, drafts).await)
+    }
 }
 
-/// Publishes all of them; each is done or refused by itself. They are asked for at once and in
-/// order, so those of one channel stay in order.
-async fn all(site: &Site, drafts: impl Iterator<Item = Result<Draft, Refused>>) -> Results {
-    let each = drafts.map(|draft| async {
-        match draft {
-            Ok(draft) => append(site, draft).await,
-            Err(refused) => Err(refused),
-        }
+/// Publishes all of them; each is done or refused by itself. Those of one channel stay in order.
+async fn all(site: &Site, drafts: impl Iterator<Item = Result<Draft, Refused>>) -> Response<Body> {
+    let mut good = Vec::with_capacity(drafts.size_hint().0);
+    let asked: Vec<Result<_, Refused>> = drafts
+        .map(|draft| {
+            let draft = draft?;
+            let channel = draft.channel.clone();
+            good.push(draft);
+            Ok(channel)
+        })
+        .collect();
+    let mut replies = site.mailboxes.publish(good).await.into_iter();
+    let results = asked.into_iter().map(|channel| {
+        let channel = channel?;
+        let reply = replies.next().ok_or(Code::Internal)?;
+        Ok((channel, appended(reply)?))
     });
-    let done = join_all(each).await;
-    Results { results: done.into_iter().map(Each::of).collect() }
+    json_bytes(results_json(results))
 }
 
-impl Each {
-    fn of(outcome: Result<Receipt, Refused>) -> Self {
-        outcome.map_or_else(|refused| Self::refused(&refused.0), Self::Done)
+/// `{"results":[…]}` with a receipt or an error for each.
+fn results_json(
+    results: impl ExactSizeIterator<Item = Result<(ChannelName, Appended), Refused>>,
+) -> Vec<u8> {
+    let mut json = Vec::with_capacity((results.len() + 1) * RECEIPT_BYTES);
+    json.extend_from_slice(b"{\"results\":[");
+    for (i, result) in results.enumerate() {
+        if i > 0 {
+            json.push(b',');
+        }
+        match result {
+            Ok((channel, appended)) => encode_receipt(&channel, &appended, &mut json),
+            Err(Refused(refusal)) => {
+                json.extend_from_slice(b"{\"error\":");
+                json.extend_from_slice(&refusal_json(&refusal));
+                json.push(b'}');
+            }
+        }
     }
-
-    fn refused(refusal: &Refusal) -> Self {
-        let json = String::from_utf8(refusal_json(refusal)).expect("JSON is UTF-8");
-        Self::Refused { error: RawValue::from_string(json).expect("it was written as JSON") }
-    }
+    json.extend_from_slice(b"]}");
+    json
 }
 
-async fn append(site: &Site, draft: Draft) -> Result<Receipt, Refused> {
-    let channel = draft.channel.clone();
-    match site.mailboxes.ask(&channel, Request::Publish(draft)).await? {
-        Reply::Published(appended) => Ok(Receipt::new(&channel, &appended)),
+fn appended(reply: Reply) -> Result<Appended, Refused> {
+    match reply {
+        Reply::Published(appended) => Ok(appended),
         other => Err(unexpected(other)),
     }
 }

@@ -5,7 +5,7 @@ use martlet_core::model::{Close, Code, Refusal};
 use martlet_core::session::{Answer, Event, Output, Question, Reply, Request, Verdict};
 
 use super::plain;
-use super::tickets::{Tickets, Waiting};
+use super::tickets::{Outward, Tickets, Waiting};
 use super::*;
 use crate::wire::Form;
 
@@ -14,15 +14,21 @@ impl Worker {
     pub(super) fn settle(self: &Rc<Self>, state: &mut State) {
         let now = self.now();
         loop {
-            if let Some(output) = state.shard.poll_output() {
-                self.do_for_shard(state, now, output);
-            } else if let Some(output) = state.lane.poll_output() {
+            self.settle_shard(state, now);
+            if let Some(output) = state.lane.poll_output() {
                 self.do_for_lane(state, now, output);
             } else if let Some(index) = state.sessions.take_dirty() {
                 self.settle_session(state, now, index);
             } else {
                 return;
             }
+        }
+    }
+
+    /// Does what the shard wants done.
+    pub(super) fn settle_shard(self: &Rc<Self>, state: &mut State, now: Now) {
+        while let Some(output) = state.shard.poll_output() {
+            self.do_for_shard(state, now, output);
         }
     }
 
@@ -75,7 +81,11 @@ impl Worker {
                 _ => state.lane.handle_load_failed(&channel, after),
             },
             Some(Waiting::Outside(outside)) => {
-                state.answers.push((outside, reply));
+                state.answers.push(Outward::Reply(outside, reply));
+            }
+            Some(Waiting::Batch(batch, place)) => {
+                let answer = state.tickets.gather(batch, place, reply);
+                state.answers.extend(answer);
             }
             None => {}
         }

@@ -27,7 +27,7 @@ fn write_event(event: &Event, o: &mut Object<'_>) {
             write_unsubscribed(channel, why.as_ref(), o.object("unsubscribed"));
         }
         Event::Published { channel, appended } => {
-            write_published(channel, appended, o.object("published"));
+            encode_receipt(channel, appended, o.field("published"));
         }
         Event::Publication(publication) => {
             publication_object(publication, true, o.field("publication"));
@@ -88,7 +88,9 @@ fn write_unsubscribed(channel: &ChannelName, why: Option<&Refusal>, mut o: Objec
     o.end();
 }
 
-fn write_published(channel: &ChannelName, appended: &Appended, mut o: Object<'_>) {
+/// Writes the receipt for a publication, as the value of `published` is.
+pub fn encode_receipt(channel: &ChannelName, appended: &Appended, out: &mut Vec<u8>) {
+    let mut o = Object::new(out);
     o.text("channel", channel.as_str());
     o.id(appended.id);
     o.epoch(appended.position.epoch);

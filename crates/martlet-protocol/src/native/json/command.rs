@@ -195,7 +195,8 @@ pub(super) fn even_null<'de, D: Deserializer<'de>>(
     <&RawValue>::deserialize(d).map(Some)
 }
 
-fn draft(raw: &RawValue, limits: &Limits) -> Result<Draft, Refused> {
+/// Reads a publication to be made from JSON text that is known to be sound.
+pub fn draft(raw: &RawValue, limits: &Limits) -> Result<Draft, Refused> {
     let body: DraftBody<'_> = object(raw)?;
     let channel = check::channel(&body.channel)?;
     draft_in(&channel, body, limits).map_err(|refused| refused.about(&channel))
