@@ -36,7 +36,7 @@ impl ChannelName {
         match text.len() {
             0 => Err(ChannelNameError::Empty),
             n if n > CHANNEL_NAME_BYTES_MAX => Err(ChannelNameError::Long(n)),
-            _ if text.chars().any(forbidden) => Err(ChannelNameError::Character),
+            _ if !plain(text) && text.chars().any(forbidden) => Err(ChannelNameError::Character),
             _ => Ok(Self(text.into())),
         }
     }
@@ -50,6 +50,11 @@ impl ChannelName {
     pub fn namespace(&self) -> Option<&str> {
         self.0.split_once(':').map(|(namespace, _)| namespace)
     }
+}
+
+/// What most names are: looking at their bytes is enough.
+fn plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Blanks and control characters, with the line separators that some text transports break at,
