@@ -343,11 +343,11 @@ impl Shard {
 
     /// Passes a publication on to the lanes, when its turn has come.
     fn accept(&mut self, publication: Arc<Publication>) {
-        let name = publication.channel.clone();
-        let Some(channel) = self.channels.get_mut(&name) else { return };
+        let Some(channel) = self.channels.get_mut(&publication.channel) else { return };
         if channel.unheeded() {
             return;
         }
+        let name = publication.channel.clone();
         let mut steps = Vec::new();
         let want = channel.tail.handle_publication(publication, &mut steps);
         self.pass_on(&name, steps);
