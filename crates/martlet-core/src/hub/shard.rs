@@ -114,7 +114,7 @@ struct Question {
     counted: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Channel {
     /// How many subscriptions each lane has.
     followers: SmallVec<[(LaneId, u32); 2]>,
@@ -125,15 +125,6 @@ struct Channel {
 }
 
 impl Channel {
-    fn new() -> Self {
-        Self {
-            followers: SmallVec::new(),
-            tail: Tail::new(),
-            members: Members::default(),
-            asked: 0,
-        }
-    }
-
     /// Whether nobody follows it or is about to. Until then its tail goes on: a follower whose
     /// beginning the store has just told may not miss what came since.
     fn unheeded(&self) -> bool {
@@ -146,7 +137,8 @@ impl Channel {
 pub struct Shard {
     namespaces: Arc<Namespaces>,
     channels_max: usize,
-    channels: HashMap<ChannelName, Channel, FixedState>,
+    /// Boxed, so that a table that grows moves little.
+    channels: HashMap<ChannelName, Box<Channel>, FixedState>,
     asked: HashMap<StoreTicket, Question, FixedState>,
     tickets: u64,
     /// Channels with members in their grace time, by when to look again.
@@ -272,7 +264,7 @@ impl Shard {
         match self.channels.entry(name.clone()) {
             Entry::Occupied(entry) => Ok(entry.into_mut()),
             Entry::Vacant(_) if full => Err(Code::NodeFull.into()),
-            Entry::Vacant(entry) => Ok(entry.insert(Channel::new())),
+            Entry::Vacant(entry) => Ok(entry.insert(Box::default())),
         }
     }
 
@@ -424,7 +416,7 @@ impl Shard {
         if channel.members.is_empty() {
             self.channels.remove(name);
         } else {
-            channel.tail = Tail::new();
+            channel.tail = Tail::default();
         }
     }
 }

@@ -45,9 +45,10 @@ pub enum Want {
     Later(Duration),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// Nothing is known to be missing.
+    #[default]
     Idle,
     /// The store was asked.
     Reading,
@@ -55,8 +56,9 @@ enum Stage {
     Waiting,
 }
 
-/// Where the stream of a followed channel stands on this node.
-#[derive(Debug)]
+/// Where the stream of a followed channel stands on this node. A new one does not know yet where it
+/// is; the first page tells it.
+#[derive(Debug, Default)]
 pub struct Tail {
     at: Option<Position>,
     stage: Stage,
@@ -74,11 +76,6 @@ struct Held {
 }
 
 impl Tail {
-    /// A tail that does not know yet where it is; the first page tells it.
-    pub fn new() -> Self {
-        Self { at: None, stage: Stage::Idle, held: Vec::new(), waited_at: None }
-    }
-
     /// The last position passed on.
     pub fn at(&self) -> Option<Position> {
         self.at

@@ -31,7 +31,7 @@ fn page(epoch: u64, first: Offset, head: Offset, range: std::ops::Range<Offset>)
 
 /// A tail that stands at `offset` of epoch 1.
 fn tail(offset: Offset) -> Tail {
-    let mut tail = Tail::new();
+    let mut tail = Tail::default();
     assert_eq!(tail.handle_head(&page(1, 1, offset, 0..0), &mut Vec::new()), Want::Nothing);
     tail
 }
@@ -193,7 +193,7 @@ fn news_of_a_new_history_outlives_a_failure() {
 
 #[test]
 fn what_came_before_the_beginning_was_known_is_sorted_out_then() {
-    let mut tail = Tail::new();
+    let mut tail = Tail::default();
     for offset in [7, 5, 6] {
         assert_eq!(hear(&mut tail, 1, offset), nothing());
     }
