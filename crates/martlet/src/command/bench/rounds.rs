@@ -1,7 +1,7 @@
 //! Measuring servers one after the other, in rounds: a machine that grows slower in the middle of
 //! a run is slower for all of them, and what is compared comes from one round.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -11,6 +11,10 @@ use super::load::{Load, Slice};
 use super::report::{Latency, Report, Row, count, maybe_microseconds};
 use super::target::Target;
 use crate::failure::Failure;
+
+/// How long is looked whether a server does something, and how long is waited for its end.
+const LOOK: Duration = Duration::from_millis(20);
+const CALM_MAX: Duration = Duration::from_secs(2);
 
 /// How long a run is.
 #[derive(Debug, clap::Args)]
@@ -162,11 +166,12 @@ pub fn measure<S: Serialize>(
     }
     let slice = Duration::from_secs(length.seconds) / length.rounds;
     let mut slices: Vec<Vec<Slice>> = targets.iter().map(|_| Vec::new()).collect();
-    for _ in 0..length.rounds {
-        for (i, target) in targets.iter().enumerate() {
-            // The others' clients answer pings in the meantime.
-            crowds.iter_mut().try_for_each(|crowd| crowd.turn(Duration::ZERO))?;
-            slices[i].push(load.run(&mut crowds[i], || target.cpu(), slice)?);
+    for round in 0..length.rounds as usize {
+        for turn in 0..targets.len() {
+            // Nobody always follows the same one.
+            let i = (round + turn) % targets.len();
+            calm_down(targets, crowds)?;
+            slices[i].push(load.run(&mut crowds[i], || targets[i].cpu(), slice)?);
         }
     }
     for ((target, crowd), slices) in targets.iter().zip(&*crowds).zip(&slices) {
@@ -183,6 +188,24 @@ pub fn measure<S: Serialize>(
         .map(|(target, slices)| (target.name.as_str(), figures(slices)))
         .collect();
     report.compare(None, &figures);
+    Ok(())
+}
+
+/// Waits until no server does anything, for a while at most: one that was given too much works on
+/// when its turn is over, on the core of the next. The clients answer pings in the meantime.
+fn calm_down(targets: &[Target], crowds: &mut [Crowd]) -> Result<(), Failure> {
+    let spent = || targets.iter().filter_map(Target::cpu).sum::<Duration>();
+    let begun = Instant::now();
+    while begun.elapsed() < CALM_MAX {
+        let (before, look) = (spent(), Instant::now());
+        while look.elapsed() < LOOK {
+            crowds.iter_mut().try_for_each(|crowd| crowd.turn(Duration::ZERO))?;
+            std::thread::sleep(LOOK / 10);
+        }
+        if spent().saturating_sub(before) < LOOK / 10 {
+            break;
+        }
+    }
     Ok(())
 }
 
