@@ -58,7 +58,8 @@ ${markdownTable(results)}
 
 A figure with × is a quotient of two servers' figures in the same round, and of those the median over all rounds: that is what a machine's bad moments
 spoil least. *The bare loop* is epoll and one \`send\` for each delivery. *The corked loop* puts together what it finds in one turn. *The loop of places* keeps each
-channel as one log and sends every reader what is between its place and the end, as martlet does. All three are part of the program.`;
+channel as one log and sends every reader what is between its place and the end, as martlet does. All three are part of the program.
+Where targets are missed, and why, is told in [a decision](decisions/0014-where-targets-are-missed.md).`;
 }
 
 function pictures(results) {
