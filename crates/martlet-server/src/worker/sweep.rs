@@ -110,7 +110,7 @@ impl Worker {
 /// Visits one reader.
 fn visit(state: &mut State, now: Now, reader: ReaderKey) -> After {
     let State { sessions, lane, encoders, counters, .. } = state;
-    let Some(Carried { index, outlet, watched }) = sessions.carried(reader) else {
+    let Some(Carried { outlet, watched, .. }) = sessions.carried(reader) else {
         return After::Nothing;
     };
     let mut written = 0;
@@ -126,10 +126,7 @@ fn visit(state: &mut State, now: Now, reader: ReaderKey) -> After {
     });
     match visit {
         Ok(Visit::Written | Visit::Nothing) if !watched => After::Nothing,
-        visit => {
-            let (index, outlet) = (*index, outlet.clone());
-            after_write(state, now, reader, index, outlet, visit, written)
-        }
+        visit => after_write(state, now, reader, visit, written),
     }
 }
 
@@ -138,12 +135,14 @@ fn after_write(
     state: &mut State,
     now: Now,
     reader: ReaderKey,
-    index: SessionIndex,
-    outlet: Outlet,
     visit: io::Result<Visit>,
     written: usize,
 ) -> After {
     let State { sessions, lane, .. } = state;
+    let Some(Carried { index, outlet, .. }) = sessions.carried(reader) else {
+        return After::Nothing;
+    };
+    let (index, outlet) = (*index, outlet.clone());
     let Some(entry) = sessions.get(index) else { return After::Nothing };
     let Some(attachment) = entry.attachment.as_mut() else { return After::Nothing };
     if let Outlet::Batch(batch) = &outlet {

@@ -123,13 +123,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         report.notes.extend(rounds.iter().flat_map(|round| round.failures.iter().cloned()));
         report.results.push(measured);
     }
-    let figures = |rounds: &Vec<Round>| rounds.iter().map(Round::figures).collect();
-    let figures: Vec<(&str, Vec<Figures>)> = targets
-        .iter()
-        .zip(&rounds)
-        .map(|(target, rounds)| (target.name.as_str(), figures(rounds)))
-        .collect();
-    report.compare(None, &figures);
+    report.compare(None, &targets, &rounds, Round::figures);
     report.print(arguments.json)
 }
 

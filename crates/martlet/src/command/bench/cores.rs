@@ -46,7 +46,7 @@ pub struct Arguments {
     subscribers: u32,
 
     /// How many workers the second server has; 0 is one for each core
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_024))]
     workers: u32,
 
     /// How many publications are made in a round. What is not read waits in the kernel, which has
@@ -139,13 +139,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     for ((target, workers), rounds) in targets.iter().zip(workers).zip(&all) {
         report.results.push(Measured::of(target, workers, u64::from(publications), rounds));
     }
-    let figures = |rounds: &Vec<Round>| rounds.iter().map(Round::figures).collect();
-    let figures: Vec<(&str, Vec<Figures>)> = targets
-        .iter()
-        .zip(&all)
-        .map(|(target, rounds)| (target.name.as_str(), figures(rounds)))
-        .collect();
-    report.compare(None, &figures);
+    report.compare(None, &targets, &all, Round::figures);
     report.print(arguments.json)
 }
 

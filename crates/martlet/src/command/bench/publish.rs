@@ -120,13 +120,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             report.note_generator(&target.name, measured.generator_cpu);
             report.results.push(measured);
         }
-        let figures = |rounds: &Vec<Round>| rounds.iter().map(Round::figures).collect();
-        let figures: Vec<(&str, Vec<Figures>)> = targets
-            .iter()
-            .zip(&rounds)
-            .map(|(target, rounds)| (target.name.as_str(), figures(rounds)))
-            .collect();
-        report.compare(Some(*batch), &figures);
+        report.compare(Some(*batch), &targets, &rounds, Round::figures);
     }
     report.print(arguments.json)
 }

@@ -88,11 +88,20 @@ impl<S: Serialize, R: Row> Report<S, R> {
         Self { command, title, settings, machine, servers, results, reference, ratios, notes }
     }
 
-    /// Puts the servers beside the reference, each by its figures of every round.
-    pub fn compare(&mut self, batch: Option<u32>, servers: &[(&str, Vec<Figures>)]) {
-        let named = |(name, _): &(&str, _)| Some(*name) == self.reference.as_deref();
-        if let Some(reference) = servers.iter().position(named) {
-            let ratios = ratios(servers, reference);
+    /// Puts the servers beside the reference, each by what it came to in every round.
+    pub fn compare<T>(
+        &mut self,
+        batch: Option<u32>,
+        targets: &[Target],
+        rounds: &[Vec<T>],
+        figures: impl Fn(&T) -> Figures,
+    ) {
+        let named = |target: &Target| Some(target.name.as_str()) == self.reference.as_deref();
+        if let Some(reference) = targets.iter().position(named) {
+            let of = |rounds: &Vec<T>| rounds.iter().map(&figures).collect();
+            let names = targets.iter().map(|target| target.name.as_str());
+            let servers: Vec<_> = names.zip(rounds.iter().map(of)).collect();
+            let ratios = ratios(&servers, reference);
             self.ratios.extend(ratios.into_iter().map(|ratio| Ratio { batch, ..ratio }));
         }
     }

@@ -181,13 +181,7 @@ pub fn measure<S: Serialize>(
         report.notes.extend(crowd.failure_notes(&target.name));
         report.results.push(measured);
     }
-    let figures = |slices: &Vec<Slice>| slices.iter().map(Slice::figures).collect();
-    let figures: Vec<(&str, Vec<Figures>)> = targets
-        .iter()
-        .zip(&slices)
-        .map(|(target, slices)| (target.name.as_str(), figures(slices)))
-        .collect();
-    report.compare(None, &figures);
+    report.compare(None, targets, &slices, Slice::figures);
     Ok(())
 }
 
