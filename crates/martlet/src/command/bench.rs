@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::serve;
 use crate::failure::Failure;
 
 mod api;
@@ -66,6 +67,9 @@ enum Kind {
     Cores(Box<cores::Arguments>),
     Publish(Box<publish::Arguments>),
     Overhead(Box<overhead::Arguments>),
+    /// The server that is started for a run. It ends with its starter, however that ends.
+    #[command(hide = true)]
+    Serve(Box<serve::Arguments>),
     /// A bare loop, which --beside starts.
     #[command(hide = true)]
     Bare {
@@ -85,6 +89,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Kind::Cores(arguments) => cores::run(&arguments),
         Kind::Publish(arguments) => publish::run(&arguments),
         Kind::Overhead(arguments) => overhead::run(&arguments),
+        Kind::Serve(arguments) => {
+            serving::end_with_starter()?;
+            serve::run(*arguments)
+        }
         Kind::Bare { way } => bare::run(way),
     }
 }

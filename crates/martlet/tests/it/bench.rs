@@ -4,7 +4,7 @@
 mod hub;
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -360,21 +360,49 @@ fn children(parent: u32) -> Vec<u32> {
     all.collect()
 }
 
+/// A run that lasts, and the two servers that it has started.
+fn long_run() -> (Child, Vec<u32>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_martlet"));
+    command.args(["bench", "fanout", "--subscribers", "5", "--seconds", "600", "--bare"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let bench = command.spawn().unwrap();
+    let servers = eventually(|| Some(children(bench.id())).filter(|all| all.len() == 2));
+    (bench, servers)
+}
+
+/// Whether a process has a socket.
+fn listens(pid: u32) -> bool {
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let mut links = files.filter_map(|file| fs::read_link(file.path()).ok());
+    links.any(|link| link.to_string_lossy().starts_with("socket:"))
+}
+
+/// Whether a process has ended, although nobody may have asked yet how.
+fn ended(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.map_or(true, |stat| stat.contains(") Z "))
+}
+
 #[test]
 fn an_interruption_ends_the_servers_too() {
     for signal in [Signal::INT, Signal::TERM] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_martlet"));
-        command.args(["bench", "fanout", "--subscribers", "5", "--seconds", "600", "--bare"]);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        let mut bench = command.spawn().unwrap();
-        let servers = eventually(|| Some(children(bench.id())).filter(|all| all.len() == 2));
-        let pid = Pid::from_child(&bench);
-        kill_process(pid, signal).unwrap();
+        let (mut bench, servers) = long_run();
+        kill_process(Pid::from_child(&bench), signal).unwrap();
         assert_eq!(bench.wait().unwrap().code(), Some(1));
         for server in servers {
             assert!(!fs::exists(format!("/proc/{server}/stat")).unwrap(), "{server} has ended");
         }
     }
+}
+
+#[test]
+fn the_servers_do_not_outlive_a_run_that_is_killed() {
+    let (mut bench, servers) = long_run();
+    // One that does not listen yet may not have asked to end with it.
+    eventually(|| servers.iter().all(|pid| listens(*pid)).then_some(()));
+    bench.kill().unwrap();
+    bench.wait().unwrap();
+    eventually(|| servers.iter().all(|pid| ended(*pid)).then_some(()));
 }
 
 #[test]
@@ -387,4 +415,5 @@ fn each_kind_shows_an_example() {
     let help = martlet(&["bench", "--help"]);
     assert!(help.out.contains("martlet bench fanout --bare"), "{}", help.out);
     assert!(!help.out.contains("\n  bare "), "the loop itself is nobody's business: {}", help.out);
+    assert!(!help.out.contains("\n  serve "), "nor is the server's: {}", help.out);
 }

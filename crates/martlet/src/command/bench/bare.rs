@@ -8,9 +8,8 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use rustix::event::epoll;
-use rustix::process::{Signal, set_parent_process_death_signal};
 
-use super::frame;
+use super::{frame, serving};
 use crate::failure::Failure;
 
 mod cork;
@@ -71,7 +70,7 @@ pub trait Delivery: Default {
 /// Serves until its starter ends.
 pub fn run(way: Way) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::failed(format!("the bare loop failed: {error}"));
-    set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| failed(error.into()))?;
+    serving::end_with_starter()?;
     match way {
         Way::Bare => serve::<Each>(),
         Way::Cork => serve::<Cork>(),

@@ -4,6 +4,7 @@
 //! channel that would be most of what is measured.
 
 use martlet_server::keys::{KeyHash, new_key};
+use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::failure::Failure;
 
@@ -35,10 +36,17 @@ impl Serving {
             "log.format=text".into(),
             "log.level=info".into(),
         ];
-        let mut arguments = vec!["serve".into(), "--listen".into(), "127.0.0.1:0".into()];
+        let mut arguments: Vec<String> =
+            ["bench", "serve", "--listen", "127.0.0.1:0"].map(Into::into).into();
         for key in keys.iter().chain(set) {
             arguments.extend(["--set".into(), key.clone()]);
         }
         Ok(Self { arguments, key })
     }
+}
+
+/// Lets this process end when the one that started it ends, also when that is killed.
+pub fn end_with_starter() -> Result<(), Failure> {
+    let told = set_parent_process_death_signal(Some(Signal::KILL));
+    told.map_err(|error| Failure::failed(format!("cannot follow its starter: {error}")))
 }
