@@ -38,6 +38,8 @@ export const codes = {
   upgrade_required: 1015,
   /** The callback is missing or is no plain name. */
   callback_invalid: 1016,
+  /** The engine behind this node cannot be reached, or did not answer. */
+  engine_unavailable: 1017,
   /** A token is needed here. */
   token_missing: 1100,
   /** The token is not valid. */

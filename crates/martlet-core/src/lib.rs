@@ -10,7 +10,7 @@
 //! world. After every `handle_*` or verb the caller drains `poll_*` until it returns `None`.
 //!
 //! Modules are ranked, and a module uses only those before it (a test checks):
-//! `model < time < stream < port < presence < session < hub`.
+//! `model < time < stream < presence < port < session < hub`.
 
 pub mod hub;
 pub mod model;

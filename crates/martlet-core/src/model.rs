@@ -18,7 +18,7 @@ pub use channel::{ChannelName, ChannelNameError};
 pub use code::{Close, Code, CodeKind, Refusal};
 pub use cursor::{CURSOR_BYTES_MAX, Cursor, CursorError};
 pub use gap::{Gap, GapReason};
-pub use id::{ClientId, PublicationId, SessionKey, UserId};
+pub use id::{ClientId, NodeId, PublicationId, SessionKey, SessionPlace, UserId};
 pub use limits::Limits;
 pub use namespace::{Access, Durability, Lagging, Namespace, Namespaces, NamespacesError};
 pub use position::{Epoch, Offset, Position};

@@ -2,6 +2,8 @@
 
 mod member;
 mod members;
+mod roster;
 
-pub use member::Member;
-pub use members::{Holder, Members, Moved};
+pub use member::{Member, Moved};
+pub use members::{Holder, Members};
+pub use roster::Roster;

@@ -1,5 +1,6 @@
-//! The store that every node has built in: histories in memory, lost with the process. It
-//! answers at once and never fails, except that it keeps no more channels than it may.
+//! The engine that every node has built in: one node alone, histories and members in memory, lost
+//! with the process. It answers at once and never fails, except that it keeps no more channels
+//! than it may.
 //!
 //! A channel that nobody has published in is not kept: its epoch follows from its name, so that
 //! whoever only looks at channels, however many, leaves nothing behind.
@@ -12,11 +13,12 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use martlet_core::model::{
-    ChannelName, Draft, Epoch, Position, Publication, PublicationId, UnixMillis,
+    ChannelName, Draft, Epoch, NodeId, Position, Publication, PublicationId, UnixMillis,
 };
 use martlet_core::port::{
-    Page, Range, Read, Store, StoreError, StoreReply, StoreRequest, StoreTicket,
+    Engine, News, Page, Range, Read, Store, StoreError, StoreReply, StoreRequest, StoreTicket,
 };
+use martlet_core::presence::{Moved, Roster};
 use martlet_core::stream::{Extent, Keep, Window};
 use martlet_core::time::{Instant, Now};
 
@@ -35,6 +37,9 @@ const REMEMBERED_WHEN_FULL: Duration = Duration::from_secs(600);
 
 /// How often it is looked for what may be forgotten.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// The one node there is. What it is called nobody is told.
+const HERE: NodeId = NodeId::new(0);
 
 #[derive(Debug)]
 struct Channel {
@@ -60,6 +65,8 @@ pub struct MemoryStore {
     /// Channels that keep something, by when their oldest publication is too old.
     expiries: BTreeSet<(UnixMillis, ChannelName)>,
     keys: Keys,
+    roster: Roster,
+    news: VecDeque<News>,
     made: u16,
     last: UnixMillis,
     replies: VecDeque<(StoreTicket, StoreReply)>,
@@ -80,6 +87,8 @@ impl MemoryStore {
             forgotten: 0,
             expiries: BTreeSet::new(),
             keys: Keys::new(random),
+            roster: Roster::default(),
+            news: VecDeque::new(),
             made: 0,
             last: now.wall,
             replies: VecDeque::new(),
@@ -144,8 +153,13 @@ impl MemoryStore {
             }
             Range::Until(offset) => (offset, window.until(offset, limit)),
         };
-        let extent = Extent { head, first, kept: keep.size > 0 };
+        let extent = Extent { head, first, kept: keep.size > 0, previous: None };
         StoreReply::Page(Page { extent, before, publications })
+    }
+
+    fn moved(&mut self, channel: ChannelName, moved: Option<Moved>) -> StoreReply {
+        self.news.extend(moved.map(|moved| News::Moved(channel, moved)));
+        StoreReply::Done
     }
 
     fn channel(&mut self, now: Now, name: &ChannelName) -> Result<&mut Channel, StoreError> {
@@ -247,6 +261,18 @@ impl Store for MemoryStore {
         let reply = match request {
             StoreRequest::Append { draft, keep } => self.append(now, draft, keep),
             StoreRequest::Read(read) => Ok(self.read(now, read)),
+            StoreRequest::Enter { channel, member } => {
+                let moved = self.roster.enter(HERE, &channel, member);
+                Ok(self.moved(channel, moved))
+            }
+            StoreRequest::Exit { channel, client } => {
+                let moved = self.roster.exit(HERE, &channel, client);
+                Ok(self.moved(channel, moved))
+            }
+            StoreRequest::Members { channel, limit } => {
+                let (members, count) = self.roster.members(&channel, limit);
+                Ok(StoreReply::Members { members, count })
+            }
         };
         self.replies.push_back((ticket, reply.unwrap_or_else(StoreReply::Failed)));
     }
@@ -268,6 +294,19 @@ impl Store for MemoryStore {
     fn poll_timeout(&self) -> Option<Instant> {
         Some(self.next_look)
     }
+}
+
+/// There is nobody to tell but who asked.
+impl Engine for MemoryStore {
+    fn follow(&mut self, _: &ChannelName) {}
+
+    fn unfollow(&mut self, _: &ChannelName) {}
+
+    fn poll_news(&mut self) -> Option<News> {
+        self.news.pop_front()
+    }
+
+    fn flush(&mut self) {}
 }
 
 fn publish(draft: Draft, id: PublicationId, position: Position, time: UnixMillis) -> Publication {

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use martlet_core::hub::LaneId;
+use martlet_core::model::NodeId;
 use martlet_core::session::{GrantKey, Rules};
 use martlet_transport::listen;
 use martlet_transport::tls::{Tls, TlsFault, development_certificate};
@@ -153,6 +154,7 @@ fn common(settings: &Settings) -> Common {
         None => GrantKey::new(&random::bytes::<32>()),
     };
     Common {
+        node: NodeId::new(random::bits() as u32),
         clock: Clock::begin(),
         rules: Arc::new(Rules {
             namespaces: Arc::new(settings.namespaces.clone()),

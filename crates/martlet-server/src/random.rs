@@ -14,8 +14,3 @@ pub fn bytes<const N: usize>() -> [u8; N] {
 pub fn bits() -> u64 {
     u64::from_le_bytes(bytes())
 }
-
-/// 128 random bits.
-pub fn wide_bits() -> u128 {
-    u128::from_le_bytes(bytes())
-}

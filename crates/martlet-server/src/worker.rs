@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use martlet_core::hub::{Lane, LaneId, LaneLimits, ReaderKey, Shard};
-use martlet_core::model::Draft;
-use martlet_core::port::Store;
+use martlet_core::model::{Draft, NodeId};
+use martlet_core::port::Engine;
 use martlet_core::session::{Reply, Request, Rules};
 use martlet_core::time::Now;
 use martlet_engine::memory::MemoryStore;
@@ -56,6 +56,8 @@ const DEFLATE_LEVEL: u32 = 1;
 /// What all workers of a node share.
 #[derive(Clone)]
 pub struct Common {
+    /// Which node this is.
+    pub node: NodeId,
     /// The clocks.
     pub clock: Clock,
     /// The rules of sessions.
@@ -94,7 +96,7 @@ struct State {
     sessions: Sessions,
     lane: Lane,
     shard: Shard,
-    store: Box<dyn Store>,
+    engine: Box<dyn Engine>,
     tickets: Tickets,
     encoders: Encoders,
     post: Post,
@@ -127,7 +129,7 @@ impl Worker {
             sessions: Sessions::new(now.instant),
             lane: Lane::new(LaneLimits::from(&rules.limits), random::bits()),
             shard: Shard::new(namespaces, channels_max, random::bits()),
-            store: Box::new(store),
+            engine: Box::new(store),
             tickets: Tickets::default(),
             encoders: Encoders::new(Rc::clone(&layouts), DEFLATE_LEVEL),
             post,

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use martlet_core::model::{ChannelName, Offset, Position};
+use martlet_core::model::ChannelName;
 use martlet_core::port::{Range, Read, Store, StoreError, StoreReply, StoreRequest, StoreTicket};
-use martlet_core::stream::Keep;
+use martlet_core::stream::{Extent, Keep};
 use martlet_core::time::{Instant, Now};
 use martlet_engine::memory::MemoryStore;
 
@@ -62,19 +62,14 @@ impl Depot {
         reply.unwrap_or(StoreReply::Failed(StoreError::Unavailable))
     }
 
-    /// The newest position and the oldest kept offset of a channel, as anybody would be told.
-    pub fn extent(
-        &mut self,
-        now: Now,
-        channel: &ChannelName,
-        keep: Keep,
-    ) -> Option<(Position, Offset)> {
+    /// What there is of a channel, as anybody would be told.
+    pub fn extent(&mut self, now: Now, channel: &ChannelName, keep: Keep) -> Option<Extent> {
         let read = Read { channel: channel.clone(), range: Range::After(0), limit: 0, keep };
         let failing = std::mem::take(&mut self.failing);
         let reply = self.answer(now, StoreRequest::Read(read));
         self.failing = failing;
         match reply {
-            StoreReply::Page(page) => Some((page.extent.head, page.extent.first)),
+            StoreReply::Page(page) => Some(page.extent),
             _ => None,
         }
     }

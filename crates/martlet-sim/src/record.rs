@@ -21,6 +21,8 @@ pub fn hold(good: bool, why: impl FnOnce() -> String) -> Checked {
 #[derive(Debug)]
 struct History {
     epoch: Epoch,
+    /// The newest position of which a store told.
+    head: u64,
     publications: BTreeMap<u64, Arc<Publication>>,
 }
 
@@ -46,9 +48,10 @@ impl Record {
         Ok(())
     }
 
-    /// A store knows this epoch.
-    pub fn handle_epoch(&mut self, channel: &ChannelName, epoch: Epoch) {
-        self.history(channel, epoch);
+    /// A store told where a channel is.
+    pub fn handle_head(&mut self, channel: &ChannelName, head: Position) {
+        let history = self.history(channel, head.epoch);
+        history.head = history.head.max(head.offset);
     }
 
     /// The publication at a position.
@@ -72,9 +75,8 @@ impl Record {
     pub fn head(&self, channel: &ChannelName, epoch: Epoch) -> u64 {
         let histories = self.channels.get(channel).map_or(&[][..], Vec::as_slice);
         let history = histories.iter().find(|history| history.epoch == epoch);
-        history
-            .and_then(|history| history.publications.last_key_value())
-            .map_or(0, |(last, _)| *last)
+        let published = |history: &History| history.publications.keys().next_back().copied();
+        history.map_or(0, |history| history.head.max(published(history).unwrap_or(0)))
     }
 
     /// A draft with this key was published in this epoch: once only, there.
@@ -96,7 +98,7 @@ impl Record {
     fn history(&mut self, channel: &ChannelName, epoch: Epoch) -> &mut History {
         let histories = self.channels.entry(channel.clone()).or_default();
         let index = histories.iter().position(|h| h.epoch == epoch).unwrap_or_else(|| {
-            histories.push(History { epoch, publications: BTreeMap::new() });
+            histories.push(History { epoch, head: 0, publications: BTreeMap::new() });
             histories.len() - 1
         });
         &mut histories[index]

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use martlet_core::model::{
-    ChannelName, Draft, Epoch, Offset, Position, Publication, PublicationId, UnixMillis,
+    ChannelName, Draft, Epoch, NodeId, Offset, Position, Publication, PublicationId, UnixMillis,
 };
 use martlet_core::port::{
-    Page, Range, Read, Store, StoreError, StoreReply, StoreRequest, StoreTicket,
+    Engine, News, Page, Range, Read, Store, StoreError, StoreReply, StoreRequest, StoreTicket,
 };
+use martlet_core::presence::{Moved, Roster};
 use martlet_core::stream::{Extent, Keep};
 use martlet_core::time::{Instant, Now};
 
@@ -23,11 +24,13 @@ const KEYS_KEPT: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 struct History {
     head: Position,
+    /// The end of what it has in common with the history that it went on from.
+    previous: Option<Position>,
     kept: VecDeque<Arc<Publication>>,
 }
 
 /// A store.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Shelf {
     histories: BTreeMap<ChannelName, History>,
     keys: BTreeMap<(ChannelName, Box<str>), (Instant, Arc<Publication>)>,
@@ -39,6 +42,27 @@ pub struct Shelf {
     /// How many of the next requests fail.
     failures: u32,
     replies: VecDeque<(StoreTicket, StoreReply)>,
+    /// Which node asks.
+    pub node: NodeId,
+    roster: Roster,
+    news: VecDeque<News>,
+}
+
+impl Default for Shelf {
+    fn default() -> Self {
+        Self {
+            histories: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            epochs: 0,
+            publications: 0,
+            last: UnixMillis::default(),
+            failures: 0,
+            replies: VecDeque::new(),
+            node: NodeId::new(0),
+            roster: Roster::default(),
+            news: VecDeque::new(),
+        }
+    }
 }
 
 impl Shelf {
@@ -121,16 +145,25 @@ impl Shelf {
                 (until, up_to.take(limit).cloned().collect())
             }
         };
-        let extent =
-            Extent { head: history.head, first: history.first(), kept: read.keep.size > 0 };
+        let extent = Extent {
+            head: history.head,
+            first: history.first(),
+            kept: read.keep.size > 0,
+            previous: history.previous,
+        };
         StoreReply::Page(Page { extent, before, publications })
+    }
+
+    fn moved(&mut self, channel: ChannelName, moved: Option<Moved>) -> StoreReply {
+        self.news.extend(moved.map(|moved| News::Moved(channel, moved)));
+        StoreReply::Done
     }
 
     fn history(&mut self, channel: &ChannelName) -> &mut History {
         self.histories.entry(channel.clone()).or_insert_with(|| {
             self.epochs += 1;
             let head = Position { epoch: Epoch::new(self.epochs), offset: 0 };
-            History { head, kept: VecDeque::new() }
+            History { head, previous: None, kept: VecDeque::new() }
         })
     }
 }
@@ -144,6 +177,18 @@ impl Store for Shelf {
             match request {
                 StoreRequest::Append { draft, keep } => self.append(now, draft, keep),
                 StoreRequest::Read(read) => self.read(now, &read),
+                StoreRequest::Enter { channel, member } => {
+                    let moved = self.roster.enter(self.node, &channel, member);
+                    self.moved(channel, moved)
+                }
+                StoreRequest::Exit { channel, client } => {
+                    let moved = self.roster.exit(self.node, &channel, client);
+                    self.moved(channel, moved)
+                }
+                StoreRequest::Members { channel, limit } => {
+                    let (members, count) = self.roster.members(&channel, limit);
+                    StoreReply::Members { members, count }
+                }
             }
         };
         self.replies.push_back((ticket, reply));
@@ -160,6 +205,19 @@ impl Store for Shelf {
     fn poll_timeout(&self) -> Option<Instant> {
         self.keys.values().map(|(until, _)| *until).min()
     }
+}
+
+/// It tells everything to whoever asks first: of followers it knows nothing.
+impl Engine for Shelf {
+    fn follow(&mut self, _: &ChannelName) {}
+
+    fn unfollow(&mut self, _: &ChannelName) {}
+
+    fn poll_news(&mut self) -> Option<News> {
+        self.news.pop_front()
+    }
+
+    fn flush(&mut self) {}
 }
 
 impl History {
@@ -183,7 +241,8 @@ impl History {
             again.position.epoch = epoch;
             *publication = Arc::new(again);
         }
-        let offset = self.kept.back().map_or(0, |newest| newest.position.offset);
+        let offset = self.head.offset - lost as u64;
+        self.previous = Some(Position { offset, ..self.head });
         self.head = Position { epoch, offset };
     }
 }

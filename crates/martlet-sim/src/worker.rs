@@ -13,8 +13,9 @@ use martlet_core::hub::{
     Delivery, Lane, LaneId, LaneLimits, ReaderKey, ReplyTo, Shard, ShardOutput,
 };
 use martlet_core::model::{ChannelName, Close, Code, Gap, Limits, Offset, Publication};
-use martlet_core::model::{ClientId, Refusal, SessionKey};
-use martlet_core::port::{StoreReply, StoreRequest, StoreTicket};
+use martlet_core::model::{ClientId, NodeId, Refusal, SessionKey};
+use martlet_core::port::{News, StoreReply, StoreRequest, StoreTicket};
+use martlet_core::presence::Roster;
 use martlet_core::session::{
     Answer, Connect, Opening, Question, Reply, Request, Rules, Session, Verdict,
 };
@@ -117,6 +118,7 @@ pub struct Worker {
     rules: Arc<Rules>,
     lane: Lane,
     shard: Shard,
+    roster: Roster,
     encoders: Encoders,
     entries: BTreeMap<u64, Entry>,
     sessions: u64,
@@ -141,6 +143,7 @@ impl Worker {
             workers,
             lane: Lane::new(LaneLimits::from(&rules.limits), seed),
             shard: Shard::new(Arc::clone(&rules.namespaces), channels_max, seed),
+            roster: Roster::default(),
             rules,
             encoders: Encoders,
             entries: BTreeMap::new(),
@@ -205,17 +208,9 @@ impl Worker {
     }
 
     /// The members of a channel of its shard.
-    pub fn members(&mut self, now: Now, channel: &ChannelName) -> Vec<ClientId> {
-        let limit = self.rules.limits.presence_page;
-        let request = Request::Members { channel: channel.clone(), limit };
-        self.shard.handle_request(now, self.nobody(), request);
-        let mut found = Vec::new();
-        while let Some(output) = self.shard.poll_output() {
-            if let ShardOutput::Reply(_, Reply::Members { members, .. }) = output {
-                found = members.into_iter().map(|member| member.client).collect();
-            }
-        }
-        found
+    pub fn members(&self, channel: &ChannelName) -> Vec<ClientId> {
+        let (members, _) = self.roster.members(channel, self.rules.limits.presence_page);
+        members.into_iter().map(|member| member.client).collect()
     }
 
     /// Everybody has left: nothing may be left of anybody.

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use martlet_core::hub::LaneId;
 use martlet_core::model::UnixMillis;
+use martlet_core::port::News;
 use martlet_core::time::{Instant, Now};
 
 use crate::client::Client;
@@ -225,7 +226,7 @@ impl World {
                 worker.handle_store(now, ticket, *reply);
             }),
             Transition::Announced(place, publication) => self.at_worker(place, |worker, now| {
-                worker.handle_announced(now, publication);
+                worker.handle_news(now, News::Publication(publication));
             }),
             Transition::Sweep(place) => self.sweep(place),
             Transition::Tick(place) => self.tick(place),

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use martlet_core::hub::{LaneId, ReplyTo, Shard, ShardOutput};
-use martlet_core::model::{ClientId, Code, Limits, Namespace, Namespaces, SessionKey, UnixMillis};
+use martlet_core::model::{
+    ClientId, Code, Limits, Namespace, Namespaces, NodeId, SessionKey, SessionPlace, UnixMillis,
+};
 use martlet_core::port::Store as _;
 use martlet_core::presence::Holder;
 use martlet_core::session::{GrantKey, Opening, Output, Rules, Session, Verdict};
@@ -114,14 +116,17 @@ impl World {
                 let number = u32::try_from(to.ticket).expect("the number was a session's");
                 self.session.handle_reply(number, reply);
             }
-            ShardOutput::Deliver(..) | ShardOutput::Announce(_) => {}
+            ShardOutput::Deliver(..)
+            | ShardOutput::Announce(_)
+            | ShardOutput::Listen(_)
+            | ShardOutput::Unlisten(_) => {}
         }
     }
 }
 
 fn session(now: Now, rules: &Arc<Rules>) -> Session {
     let opening = Opening {
-        key: SessionKey::new(0, 0, 1),
+        key: SessionKey::new(SessionPlace { node: NodeId::new(0), worker: 0, slot: 0 }, 1),
         client: ClientId::new(1),
         holder: Holder(1),
         answers: true,

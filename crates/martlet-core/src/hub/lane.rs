@@ -332,7 +332,8 @@ impl Lane {
                 };
                 self.append(channel, None, wires, encode);
             }
-            Delivery::Jump { channel, to } => self.jump(channel, *to),
+            Delivery::Jump { channel, to } => self.jump(channel, *to, false),
+            Delivery::Renewed { channel, to } => self.jump(channel, *to, true),
         }
     }
 

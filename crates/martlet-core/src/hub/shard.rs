@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use foldhash::quality::FixedState;
 use hashbrown::HashMap;
@@ -16,7 +17,7 @@ use super::tail::{Step, Tail, Want};
 use crate::model::{
     Appended, ChannelName, ClientId, Code, Namespace, Namespaces, Position, Publication, Refusal,
 };
-use crate::port::{Page, Range, Read, StoreError, StoreReply, StoreRequest, StoreTicket};
+use crate::port::{News, Page, Range, Read, StoreError, StoreReply, StoreRequest, StoreTicket};
 use crate::presence::{Holder, Member, Members, Moved};
 use crate::session::{ChannelState, Followed, HistoryPage, Reply, Request, Start};
 use crate::stream::{Begin, Keep, begin};
@@ -52,6 +53,14 @@ pub enum Delivery {
         /// The position before the next publication.
         to: Position,
     },
+    /// The history is another, and the same as the one before up to this position, after which
+    /// the next publication is.
+    Renewed {
+        /// The channel.
+        channel: ChannelName,
+        /// The position before the next publication.
+        to: Position,
+    },
     /// Somebody entered.
     Join {
         /// The channel.
@@ -77,8 +86,12 @@ pub enum ShardOutput {
     Reply(ReplyTo, Reply),
     /// Give a lane something of a channel it follows.
     Deliver(LaneId, Delivery),
-    /// Tell other nodes of a publication. Without other nodes this is let go.
+    /// Tell other nodes of a publication, where the engine does not do that by itself.
     Announce(Arc<Publication>),
+    /// News of a channel are wanted from the engine, before anything else is asked of the store.
+    Listen(ChannelName),
+    /// They are wanted no more.
+    Unlisten(ChannelName),
 }
 
 /// What the shard has done since it began, and what it holds.
@@ -100,10 +113,27 @@ pub struct ShardStats {
 #[derive(Debug)]
 enum Asked {
     Publish(ReplyTo),
-    Follow { to: ReplyTo, start: Start },
-    Read { to: ReplyTo, start: Option<Start>, limit: usize, reverse: bool },
-    Load { to: ReplyTo },
+    Follow {
+        to: ReplyTo,
+        start: Start,
+    },
+    Read {
+        to: ReplyTo,
+        start: Option<Start>,
+        limit: usize,
+        reverse: bool,
+    },
+    Load {
+        to: ReplyTo,
+    },
     CatchUp,
+    /// Nobody waits for the answer: a member came or went.
+    Move {
+        client: ClientId,
+    },
+    Members {
+        to: ReplyTo,
+    },
 }
 
 #[derive(Debug)]
@@ -120,6 +150,8 @@ struct Channel {
     followers: SmallVec<[(LaneId, u32); 2]>,
     tail: Tail,
     members: Members,
+    /// Whether the engine was asked for its news.
+    listening: bool,
     /// Questions about it that the store has not answered.
     asked: u32,
 }
@@ -145,6 +177,8 @@ pub struct Shard {
     graces: BTreeSet<(Instant, ChannelName)>,
     /// Channels whose tail wants to be asked again, by when.
     retries: BTreeSet<(Instant, ChannelName)>,
+    /// Clients of which the store could not be told, by when to try again.
+    unmoved: BTreeSet<(Instant, ChannelName, ClientId)>,
     outputs: VecDeque<ShardOutput>,
     stats: ShardStats,
 }
@@ -161,6 +195,7 @@ impl Shard {
             tickets: 0,
             graces: BTreeSet::new(),
             retries: BTreeSet::new(),
+            unmoved: BTreeSet::new(),
             outputs: VecDeque::new(),
             stats: ShardStats::default(),
         }
@@ -188,7 +223,7 @@ impl Shard {
             Request::Exit { channel, client, holder, lost } => {
                 self.exit(now, &channel, client, holder, lost)
             }
-            Request::Members { channel, limit } => self.tell_members(to, &channel, limit),
+            Request::Members { channel, limit } => self.ask_members(to, channel, limit),
             Request::Channels { prefix, limit } => self.tell_channels(to, &prefix, limit),
         };
         if let Err(refusal) = result {
@@ -205,29 +240,34 @@ impl Shard {
                 self.appended(to, publication, duplicate);
             }
             (asked, StoreReply::Page(page)) => self.page(now, &channel, asked, page),
-            (asked, StoreReply::Failed(error)) => self.failed(now, &channel, asked, error),
-            (asked, StoreReply::Appended { .. }) => {
-                self.failed(now, &channel, asked, StoreError::Unavailable);
+            (Asked::Members { to }, StoreReply::Members { members, count }) => {
+                self.outputs.push_back(ShardOutput::Reply(to, Reply::Members { members, count }));
             }
+            (Asked::Move { .. }, StoreReply::Done) => {}
+            (asked, StoreReply::Failed(error)) => self.failed(now, &channel, asked, error),
+            (asked, _) => self.failed(now, &channel, asked, StoreError::Unavailable),
         }
         self.answered(&channel, counted);
     }
 
-    /// Another node published.
-    pub fn handle_announced(&mut self, publication: Arc<Publication>) {
-        self.accept(publication);
+    /// The engine tells what it heard.
+    pub fn handle_news(&mut self, news: News) {
+        match news {
+            News::Publication(publication) => self.accept(publication),
+            News::Moved(channel, moved) => self.tell_moved(&channel, moved),
+            News::Doubt(channels) => channels.iter().for_each(|channel| self.doubt(channel)),
+            News::Forgotten => self.enter_again(),
+            // What there was meanwhile is asked for when it is heard again.
+            News::Silent | News::Heard => {}
+        }
     }
 
     /// The grace of some members may have passed, or it is time to ask the store again.
     pub fn handle_timeout(&mut self, now: Now) {
         self.retry(now);
+        self.move_again(now);
         while let Some((_, channel)) = pop_due(&mut self.graces, now) {
-            let Some(entry) = self.channels.get_mut(&channel) else { continue };
-            let moved = entry.members.handle_timeout(now.instant);
-            if let Some(next) = entry.members.poll_timeout() {
-                self.graces.insert((next, channel.clone()));
-            }
-            moved.into_iter().for_each(|moved| self.tell_moved(&channel, moved));
+            self.grace_passed(now, &channel);
             self.forget_idle(&channel);
         }
     }
@@ -240,7 +280,8 @@ impl Shard {
     /// When to call [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Instant> {
         let first = [self.graces.first(), self.retries.first()];
-        first.into_iter().flatten().map(|(at, _)| *at).min()
+        let unmoved = self.unmoved.first().map(|(at, ..)| *at);
+        first.into_iter().flatten().map(|(at, _)| *at).chain(unmoved).min()
     }
 
     /// Counts.
@@ -270,7 +311,11 @@ impl Shard {
 
     fn follow(&mut self, to: ReplyTo, name: ChannelName, start: Start) -> Result<(), Refusal> {
         let recovery = self.namespace(&name)?.recovery;
-        let at = self.channel(&name)?.tail.at();
+        let channel = self.channel(&name)?;
+        let at = channel.tail.at();
+        if !std::mem::replace(&mut channel.listening, true) {
+            self.outputs.push_back(ShardOutput::Listen(name.clone()));
+        }
         match (start, at) {
             (Start::Now, Some(at)) => {
                 let channel = name.clone();
@@ -355,6 +400,10 @@ impl Shard {
                     self.stats.jumps += 1;
                     self.deliver(name, Delivery::Jump { channel: name.clone(), to });
                 }
+                Step::Renewed(to) => {
+                    self.stats.jumps += 1;
+                    self.deliver(name, Delivery::Renewed { channel: name.clone(), to });
+                }
             }
         }
     }
@@ -368,13 +417,14 @@ impl Shard {
 
     fn failed(&mut self, now: Now, name: &ChannelName, asked: Asked, error: StoreError) {
         let code = match error {
-            StoreError::Unavailable => Code::Internal,
+            StoreError::Unavailable | StoreError::Unsure => Code::EngineUnavailable,
             StoreError::Full => Code::NodeFull,
         };
         match asked {
             Asked::Publish(to)
             | Asked::Follow { to, .. }
             | Asked::Read { to, .. }
+            | Asked::Members { to }
             | Asked::Load { to } => {
                 self.refuse(to, Refusal::because(code, error.to_string()));
             }
@@ -384,6 +434,7 @@ impl Shard {
                     self.go_on(now, name, want);
                 }
             }
+            Asked::Move { client } => self.not_moved(now, name, client),
         }
     }
 
@@ -413,6 +464,9 @@ impl Shard {
         let Some(channel) = self.channels.get_mut(name).filter(|channel| channel.unheeded()) else {
             return;
         };
+        if std::mem::take(&mut channel.listening) {
+            self.outputs.push_back(ShardOutput::Unlisten(name.clone()));
+        }
         if channel.members.is_empty() {
             self.channels.remove(name);
         } else {

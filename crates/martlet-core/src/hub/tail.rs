@@ -32,6 +32,9 @@ pub enum Step {
     Pass(Arc<Publication>),
     /// The stream jumps: the next publication is the one after this position.
     Jump(Position),
+    /// The history is another, and the same as the one before up to this position, after which
+    /// the next publication is.
+    Renewed(Position),
 }
 
 /// What a tail wants after it was told something.
@@ -66,6 +69,8 @@ pub struct Tail {
     held: Vec<Held>,
     /// Where it waited in vain for a publication that the store does not keep.
     waited_at: Option<Position>,
+    /// Whether news may have been lost since the store was asked last.
+    doubt: bool,
 }
 
 #[derive(Debug)]
@@ -105,12 +110,25 @@ impl Tail {
         if self.held.is_empty() { Want::Nothing } else { self.release(out) }
     }
 
+    /// News may have been lost: the store has to be asked what there was.
+    pub fn handle_doubt(&mut self) -> Want {
+        match self.at {
+            Some(at) if self.stage == Stage::Idle => self.want(at.offset),
+            _ => {
+                // Whatever is on its way may have been said before.
+                self.doubt = true;
+                Want::Nothing
+            }
+        }
+    }
+
     /// The store told where the channel is, in answer to somebody's question.
     pub fn handle_head(&mut self, page: &Page, out: &mut Vec<Step>) -> Want {
         let head = page.extent.head;
         let Some(at) = self.at else {
             self.at = Some(head);
-            return self.release(out);
+            let want = self.release(out);
+            return self.settle_doubt(want);
         };
         if at.epoch == head.epoch && head.offset <= at.offset {
             return Want::Nothing;
@@ -135,9 +153,18 @@ impl Tail {
             return self.later(wait);
         }
         self.pass_held(out);
-        match self.at {
+        let want = match self.at {
             Some(now) if kept && now.offset < head.offset => self.go_on(at, now),
             _ => self.release(out),
+        };
+        self.settle_doubt(want)
+    }
+
+    /// Asks the store once more if there was doubt while it was being asked.
+    fn settle_doubt(&mut self, want: Want) -> Want {
+        match want {
+            Want::Nothing if self.doubt => self.handle_doubt(),
+            want => want,
         }
     }
 
@@ -163,12 +190,15 @@ impl Tail {
     }
 
     fn begin_epoch(&mut self, extent: Extent, out: &mut Vec<Step>) -> Want {
-        let Extent { head, first, .. } = extent;
-        let held = self.held_after(Position { offset: 0, ..head });
-        let offset = held.map_or(first, |held| held.min(first)) - 1;
+        let head = extent.head;
+        let before = self.at.unwrap_or(head);
+        let begin = extent.go_on(before).offset;
+        let common = extent.previous.is_some_and(|previous| previous.epoch == before.epoch);
+        let held = self.held_after(Position { offset: 0, ..head }).filter(|_| !common);
+        let offset = held.map_or(begin, |held| begin.min(held - 1));
         let start = Position { offset, ..head };
         self.at = Some(start);
-        out.push(Step::Jump(start));
+        out.push(if common { Step::Renewed(start) } else { Step::Jump(start) });
         if offset < head.offset { self.want(offset) } else { self.release(out) }
     }
 
@@ -276,6 +306,7 @@ impl Tail {
             return Want::Nothing;
         }
         self.stage = Stage::Reading;
+        self.doubt = false;
         self.held.iter_mut().for_each(|held| held.fresh = false);
         Want::Read(after)
     }

@@ -72,6 +72,7 @@ codes! {
     RequestTimeout = 1014, Temporary, 408, "request_timeout", "The request did not arrive in time.", "Send it again, at once and whole.";
     UpgradeRequired = 1015, Refusal, 426, "upgrade_required", "This address is for WebSocket, version 13.", "Open it as a WebSocket; a proxy between must pass the Upgrade header on.";
     CallbackInvalid = 1016, Refusal, 400, "callback_invalid", "The callback is missing or is no plain name.", "Name a function by letters, digits, _ and $, joined by dots: at most 64 characters.";
+    EngineUnavailable = 1017, Temporary, 503, "engine_unavailable", "The engine behind this node cannot be reached, or did not answer.", "Try again; a publication with the same idempotency_key is published once.";
 
     TokenMissing = 1100, Refusal, 401, "token_missing", "A token is needed here.", "Connect with a token, or allow anonymous clients in the namespace.";
     TokenInvalid = 1101, Refusal, 401, "token_invalid", "The token is not valid.", "Check its signature, algorithm, audience and issuer against the server's configuration.";

@@ -90,21 +90,71 @@ impl fmt::Debug for ClientId {
     }
 }
 
-/// The secret by which a client's further requests find its session: which worker holds it, in
-/// which of its slots, and 72 random bits. Whoever has it may send as that client, so it is never
-/// shown to others.
+/// One life of a node: a node that starts again is another. Written as seven base-32 digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(u32);
+
+impl NodeId {
+    /// Makes an id of random bits.
+    pub const fn new(random: u32) -> Self {
+        Self(random)
+    }
+
+    /// Reads the text form.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != 7 {
+            return None;
+        }
+        base32::decode(text).and_then(|v| u32::try_from(v).ok()).map(Self)
+    }
+
+    /// The 32 bits.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base32::encode(self.0.into(), 7))
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Where a session is: on which node, which of its workers, and in which of that one's slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionPlace {
+    /// The node.
+    pub node: NodeId,
+    /// The worker; below 1,024.
+    pub worker: u16,
+    /// The slot; below 2²².
+    pub slot: u32,
+}
+
+/// The secret by which a client's further requests find its session, whichever node they come to:
+/// where it is, and 64 random bits. Whoever has it may send as that client, so it is never shown
+/// to others.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionKey(u128);
 
-const SESSION_KEY_RANDOM_BITS: u32 = 72;
-const SESSION_KEY_SLOT_BITS: u32 = 32;
+const RANDOM_BITS: u32 = 64;
+const SLOT_BITS: u32 = 22;
+const WORKER_BITS: u32 = 10;
 
 impl SessionKey {
-    /// Joins a worker's number, a slot, and the 72 lowest bits of `random`.
-    pub fn new(worker: u16, slot: u32, random: u128) -> Self {
-        let random = random & ((1 << SESSION_KEY_RANDOM_BITS) - 1);
-        let place = (u128::from(worker) << SESSION_KEY_SLOT_BITS) | u128::from(slot);
-        Self((place << SESSION_KEY_RANDOM_BITS) | random)
+    /// Joins a place and random bits.
+    pub fn new(place: SessionPlace, random: u64) -> Self {
+        let SessionPlace { node, worker, slot } = place;
+        let mut bits = u128::from(node.bits());
+        bits = (bits << WORKER_BITS) | u128::from(worker & ((1 << WORKER_BITS) - 1));
+        bits = (bits << SLOT_BITS) | u128::from(slot & ((1 << SLOT_BITS) - 1));
+        Self((bits << RANDOM_BITS) | u128::from(random))
     }
 
     /// Reads the text form.
@@ -112,14 +162,19 @@ impl SessionKey {
         if text.len() == 26 { base32::decode(text).map(Self) } else { None }
     }
 
-    /// The worker that holds the session, if this node made the key.
+    /// The node that holds the session.
+    pub fn node(self) -> NodeId {
+        NodeId((self.0 >> (RANDOM_BITS + SLOT_BITS + WORKER_BITS)) as u32)
+    }
+
+    /// The worker of that node.
     pub fn worker(self) -> u16 {
-        (self.0 >> (SESSION_KEY_RANDOM_BITS + SESSION_KEY_SLOT_BITS)) as u16
+        (self.0 >> (RANDOM_BITS + SLOT_BITS)) as u16 & ((1 << WORKER_BITS) - 1)
     }
 
     /// The slot of that worker.
     pub fn slot(self) -> u32 {
-        (self.0 >> SESSION_KEY_RANDOM_BITS) as u32
+        (self.0 >> RANDOM_BITS) as u32 & ((1 << SLOT_BITS) - 1)
     }
 }
 
@@ -132,7 +187,7 @@ impl fmt::Display for SessionKey {
 impl fmt::Debug for SessionKey {
     /// The key is a secret: a log shows only where it leads.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SessionKey(worker {})", self.worker())
+        write!(f, "SessionKey(node {}, worker {})", self.node(), self.worker())
     }
 }
 

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::model::{ChannelName, Draft, Offset, Publication, UnixMillis};
+use crate::model::{ChannelName, ClientId, Draft, Offset, Publication, UnixMillis};
+use crate::presence::Member;
 use crate::stream::{Extent, Keep};
 use crate::time::{Instant, Now};
 
@@ -23,6 +24,42 @@ pub enum StoreRequest {
     },
     /// Reads publications, or with a limit of 0 only the extent.
     Read(Read),
+    /// A client of this node is in the channel. Answered by `Done`; who follows the channel, on
+    /// whatever node, hears of it by the engine's news if it was not there before.
+    Enter {
+        /// The channel.
+        channel: ChannelName,
+        /// The client.
+        member: Member,
+    },
+    /// A client of this node is in the channel no more; of no effect if it has entered on another
+    /// node since. Answered by `Done`, and heard of like `Enter`.
+    Exit {
+        /// The channel.
+        channel: ChannelName,
+        /// The client.
+        client: ClientId,
+    },
+    /// Asks who is in the channel, on all nodes. Answered by `Members`.
+    Members {
+        /// The channel.
+        channel: ChannelName,
+        /// The most members in the answer.
+        limit: usize,
+    },
+}
+
+impl StoreRequest {
+    /// The channel it is about.
+    pub fn channel(&self) -> &ChannelName {
+        match self {
+            Self::Append { draft, .. } => &draft.channel,
+            Self::Read(read) => &read.channel,
+            Self::Enter { channel, .. }
+            | Self::Exit { channel, .. }
+            | Self::Members { channel, .. } => channel,
+        }
+    }
 }
 
 /// A page to be read.
@@ -62,6 +99,15 @@ pub enum StoreReply {
     },
     /// A page.
     Page(Page),
+    /// It is done.
+    Done,
+    /// Who is in the channel.
+    Members {
+        /// The members, no more than asked for.
+        members: Vec<Member>,
+        /// How many there are.
+        count: usize,
+    },
     /// It could not be done; nothing was published that was not said to be.
     Failed(StoreError),
 }
@@ -83,6 +129,9 @@ pub enum StoreError {
     /// It cannot be reached or is broken.
     #[error("the store is not available")]
     Unavailable,
+    /// It was asked and did not answer: it may have done it, or not.
+    #[error("the store did not say whether it did it")]
+    Unsure,
     /// It keeps as many channels as it may.
     #[error("the store keeps as many channels as it may")]
     Full,

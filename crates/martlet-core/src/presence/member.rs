@@ -1,4 +1,4 @@
-//! One client that is in a channel, as others see it.
+//! One client that is in a channel, as others see it, and its coming and going.
 
 use bytes::Bytes;
 
@@ -13,4 +13,13 @@ pub struct Member {
     pub user: Option<UserId>,
     /// What its token says about it, as JSON.
     pub info: Option<Bytes>,
+}
+
+/// A change that others are told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Moved {
+    /// Somebody came.
+    Join(Member),
+    /// Somebody went.
+    Leave(Member),
 }

@@ -1,4 +1,4 @@
-//! The members of one channel. A member that lost its connection stays for a grace time, so that
+//! The members of one channel that are on this node. A member that lost its connection stays for a grace time, so that
 //! a reconnect does not flap: nobody is told of a leave and a join that were none.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,15 +23,6 @@ struct Entry {
     leaves_at: Option<Instant>,
 }
 
-/// A change that others are told of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Moved {
-    /// Somebody came.
-    Join(Member),
-    /// Somebody went.
-    Leave(Member),
-}
-
 /// The members of one channel, by client.
 #[derive(Debug, Default)]
 pub struct Members {
@@ -42,23 +33,23 @@ pub struct Members {
 
 impl Members {
     /// A client enters, or comes back.
-    pub fn handle_enter(&mut self, member: Member, holder: Holder) -> Option<Moved> {
-        let entry = Entry { member: member.clone(), holder, leaves_at: None };
-        match self.entries.insert(member.client, entry) {
-            None => Some(Moved::Join(member)),
-            Some(before) => {
-                self.found(before.leaves_at, member.client);
-                None
-            }
+    pub fn handle_enter(&mut self, member: Member, holder: Holder) {
+        let client = member.client;
+        if let Some(before) = self.entries.insert(client, Entry { member, holder, leaves_at: None })
+        {
+            self.found(before.leaves_at, client);
         }
     }
 
-    /// A client leaves for good: it unsubscribed, or its application ended it.
-    pub fn handle_exit(&mut self, client: ClientId, holder: Holder) -> Option<Moved> {
-        self.entries.get(&client).filter(|entry| entry.holder == holder)?;
-        let entry = self.entries.remove(&client)?;
-        self.found(entry.leaves_at, client);
-        Some(Moved::Leave(entry.member))
+    /// A client leaves for good: it unsubscribed, or its application ended it. Says whether it was
+    /// here.
+    pub fn handle_exit(&mut self, client: ClientId, holder: Holder) -> bool {
+        if self.entries.get(&client).is_none_or(|entry| entry.holder != holder) {
+            return false;
+        }
+        let left = self.entries.remove(&client);
+        self.found(left.and_then(|entry| entry.leaves_at), client);
+        true
     }
 
     /// A client's connection was lost; it stays a member until `leaves_at`. Says whether it was
@@ -73,14 +64,19 @@ impl Members {
         true
     }
 
-    /// Removes those whose grace has passed.
-    pub fn handle_timeout(&mut self, now: Instant) -> Vec<Moved> {
-        let mut moved = Vec::new();
+    /// Removes those whose grace has passed, and names them.
+    pub fn handle_timeout(&mut self, now: Instant) -> Vec<ClientId> {
+        let mut gone = Vec::new();
         while let Some((_, client)) = self.lost.first().copied().filter(|(at, _)| *at <= now) {
             self.lost.pop_first();
-            moved.extend(self.entries.remove(&client).map(|entry| Moved::Leave(entry.member)));
+            gone.extend(self.entries.remove(&client).map(|_| client));
         }
-        moved
+        gone
+    }
+
+    /// A client that is here.
+    pub fn get(&self, client: ClientId) -> Option<&Member> {
+        self.entries.get(&client).map(|entry| &entry.member)
     }
 
     /// When the next grace passes.

@@ -15,6 +15,19 @@ pub struct Extent {
     pub first: Offset,
     /// Whether the channel keeps a history at all.
     pub kept: bool,
+    /// Where this history went on from another that lost its tail: up to this position of the
+    /// other the publications are the same, under the same offsets.
+    pub previous: Option<Position>,
+}
+
+impl Extent {
+    /// Where a reader goes on in this history that had everything up to `seen` in another. What
+    /// both have in common it has; if there is nothing, all that is kept is new to it.
+    pub fn go_on(&self, seen: Position) -> Position {
+        let common = self.previous.filter(|previous| previous.epoch == seen.epoch);
+        let seen = common.map_or(0, |previous| seen.offset.min(previous.offset));
+        Position { epoch: self.head.epoch, offset: seen.max(self.first - 1) }
+    }
 }
 
 /// Where a reader begins.
@@ -29,13 +42,13 @@ pub struct Begin {
 /// Where a reader of `channel` begins that has seen everything up to `seen`.
 ///
 /// In the same epoch it goes on where it was, or at the oldest kept publication behind a gap.
-/// In another epoch everything kept is new to it. A position ahead of the head belongs to a
+/// In another epoch everything kept is new to it, but for what both have in common. A position ahead of the head belongs to a
 /// history that lost its tail, so the present is the only safe place.
 pub fn begin(channel: &ChannelName, seen: Position, extent: Extent) -> Begin {
-    let Extent { head, first, kept } = extent;
+    let Extent { head, first, kept, .. } = extent;
     let at = |offset| Position { epoch: head.epoch, offset };
     let (reason, position, to) = if seen.epoch != head.epoch {
-        (GapReason::Epoch, at(first - 1), None)
+        (GapReason::Epoch, extent.go_on(seen), None)
     } else if seen.offset > head.offset {
         (GapReason::Ahead, head, None)
     } else if seen.offset + 1 < first {

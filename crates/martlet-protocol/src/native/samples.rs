@@ -119,13 +119,18 @@ fn subscribe() -> impl Strategy<Value = Subscribe> {
     })
 }
 
+fn session_key(node: u32, random: u64) -> SessionKey {
+    let node = NodeId::new(node);
+    SessionKey::new(SessionPlace { node, worker: 3, slot: 7 }, random)
+}
+
 fn connect() -> impl Strategy<Value = Connect> {
-    let session = of(any::<(u16, u128)>());
+    let session = of(any::<(u32, u64)>());
     (of(sentence()), of(sentence()), session, of(text()), vec(subscribe(), 0..4)).prop_map(
         |(token, grant, session, agent, subscribe)| Connect {
             token,
             grant,
-            session: session.map(|(worker, random)| SessionKey::new(worker, 7, random)),
+            session: session.map(|(node, random)| session_key(node, random)),
             agent,
             subscribe,
             ..Connect::default()
@@ -181,13 +186,13 @@ fn member() -> impl Strategy<Value = Member> {
 }
 
 fn connected() -> impl Strategy<Value = Connected> {
-    let who = (client(), any::<(u16, u128)>(), of(user()), any::<bool>());
+    let who = (client(), any::<(u32, u64)>(), of(user()), any::<bool>());
     let until = (sentence(), of(time()), any::<(u32, u32)>(), time(), any::<u32>());
     (who, until).prop_map(|((client, session, user, resumed), until)| {
         let (grant, expires, (ping, pong), time, frame_bytes) = until;
         Connected {
             client,
-            session: SessionKey::new(session.0, 7, session.1),
+            session: session_key(session.0, session.1),
             user,
             resumed,
             grant,

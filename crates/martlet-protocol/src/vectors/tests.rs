@@ -322,6 +322,7 @@ fn every_command_and_every_event_is_in_a_transcript() {
 
 /// Codes that answer HTTP requests and never come down a native connection.
 const HTTP_ONLY: &[Code] = &[
+    Code::Internal,
     Code::FrameTooLarge,
     Code::NotFound,
     Code::MethodNotAllowed,

@@ -67,7 +67,10 @@ impl Owner {
                 ShardOutput::Deliver(..) => self.turn.delivered += 1,
                 ShardOutput::Reply(_, Reply::Published(_)) => self.turn.published += 1,
                 ShardOutput::Reply(_, Reply::Followed(_)) => self.turn.followed += 1,
-                ShardOutput::Reply(..) | ShardOutput::Announce(_) => {}
+                ShardOutput::Reply(..)
+                | ShardOutput::Announce(_)
+                | ShardOutput::Listen(_)
+                | ShardOutput::Unlisten(_) => {}
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Connections come, bring frames, and go.
 
 use bytes::Bytes;
-use martlet_core::model::{ClientId, Close, Code, Refusal, SessionKey};
+use martlet_core::model::{ClientId, Close, Code, Refusal, SessionKey, SessionPlace};
 use martlet_core::presence::Holder;
 use martlet_core::session::{Command, Connect, Numbered, Opening, Polls, Session};
 use martlet_protocol::native::{json, proto};
@@ -91,8 +91,9 @@ impl Worker {
     }
 
     fn new_session(&self, now: Now, kind: WireKind, slot: u32) -> Session {
+        let place = SessionPlace { node: self.common.node, worker: self.id.0, slot };
         let opening = Opening {
-            key: SessionKey::new(self.id.0, slot, random::wide_bits()),
+            key: SessionKey::new(place, random::bits()),
             client: ClientId::new(random::bits()),
             holder: Holder(random::bits()),
             answers: kind.web_socket(),

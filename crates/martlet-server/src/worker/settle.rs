@@ -35,16 +35,17 @@ impl Worker {
     fn do_for_shard(self: &Rc<Self>, state: &mut State, now: Now, output: ShardOutput) {
         match output {
             ShardOutput::Store(ticket, request) => {
-                state.store.submit(now, ticket, request);
-                while let Some((ticket, reply)) = state.store.poll_reply() {
-                    state.shard.handle_store(now, ticket, reply);
-                }
+                state.engine.submit(now, ticket, request);
+                hear_engine(state, now);
             }
             ShardOutput::Reply(to, reply) if to.lane == self.id => {
                 self.take_reply(state, now, to.ticket, reply);
             }
             ShardOutput::Reply(to, reply) => state.post.put(to.lane, Mail::Reply(to.ticket, reply)),
             ShardOutput::Deliver(lane, delivery) => self.deliver(state, lane, delivery),
+            ShardOutput::Listen(channel) => state.engine.follow(&channel),
+            ShardOutput::Unlisten(channel) => state.engine.unfollow(&channel),
+            // The engine tells the other nodes.
             ShardOutput::Announce(_) => {}
         }
     }
@@ -319,6 +320,16 @@ impl Worker {
                 self.wait_for_last_poll(index);
             }
         }
+    }
+}
+
+/// Takes in what the engine has to say.
+fn hear_engine(state: &mut State, now: Now) {
+    while let Some((ticket, reply)) = state.engine.poll_reply() {
+        state.shard.handle_store(now, ticket, reply);
+    }
+    while let Some(news) = state.engine.poll_news() {
+        state.shard.handle_news(news);
     }
 }
 

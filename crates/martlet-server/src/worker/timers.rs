@@ -23,8 +23,11 @@ impl Worker {
 
     fn next_deadline(&self) -> martlet_core::time::Instant {
         let state = self.state.borrow();
-        let known =
-            [state.sessions.poll_timeout(), state.shard.poll_timeout(), state.store.poll_timeout()];
+        let known = [
+            state.sessions.poll_timeout(),
+            state.shard.poll_timeout(),
+            state.engine.poll_timeout(),
+        ];
         let latest = self.common.clock.instant().after(RETRY);
         known.into_iter().flatten().min().unwrap_or(latest).min(latest)
     }
@@ -41,7 +44,7 @@ impl Worker {
                 }
             }
             state.shard.handle_timeout(now);
-            state.store.handle_timeout(now);
+            state.engine.handle_timeout(now);
             state.lane.retry();
         });
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use martlet_core::hub::{Lane, LaneId, LaneLimits, ReaderKey, ReplyTo, Shard, ShardOutput};
 use martlet_core::model::{ChannelName, ClientId, Data, Draft, Limits, Namespace, Namespaces};
-use martlet_core::model::{SessionKey, UnixMillis, UserId};
+use martlet_core::model::{NodeId, SessionKey, SessionPlace, UnixMillis, UserId};
 use martlet_core::port::Store as _;
 use martlet_core::presence::Holder;
 use martlet_core::session::{
@@ -80,7 +80,10 @@ impl Node {
     pub fn open(&mut self, number: u64, frame: &[u8]) {
         let slot = self.entries.vacant_key() as u32;
         let opening = Opening {
-            key: SessionKey::new(0, slot, u128::from(scatter(number))),
+            key: SessionKey::new(
+                SessionPlace { node: NodeId::new(0), worker: 0, slot },
+                scatter(number),
+            ),
             client: ClientId::new(scatter(number)),
             holder: Holder(number),
             answers: true,
@@ -214,7 +217,7 @@ impl Node {
                     self.lane.deliver(&delivery, &mut self.encoders);
                 }
                 ShardOutput::Reply(to, reply) => self.take_reply(to.ticket, reply),
-                ShardOutput::Announce(_) => {}
+                ShardOutput::Announce(_) | ShardOutput::Listen(_) | ShardOutput::Unlisten(_) => {}
             }
         }
     }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use martlet_core::hub::LaneId;
-use martlet_core::model::{ChannelName, ClientId, Close, Code, Refusal, SessionKey, UnixMillis};
+use martlet_core::model::{
+    ChannelName, ClientId, Close, Code, NodeId, Refusal, SessionKey, SessionPlace, UnixMillis,
+};
 use martlet_core::port::Store;
 use martlet_core::presence::Holder;
 use martlet_core::session::{Answer, Event, Opening, Request};
@@ -293,7 +295,10 @@ impl Stage {
 /// What a session of this connection begins with: names that can be foreseen.
 fn opening(connection: u32, answers: bool) -> Opening {
     Opening {
-        key: SessionKey::new(0, 0, connection.into()),
+        key: SessionKey::new(
+            SessionPlace { node: NodeId::new(0), worker: 0, slot: 0 },
+            connection.into(),
+        ),
         client: ClientId::new(connection.into()),
         holder: Holder(connection.into()),
         answers,

@@ -105,9 +105,9 @@ impl Worker {
         self.settle(now);
     }
 
-    /// Another node published.
-    pub fn handle_announced(&mut self, now: Now, publication: Arc<Publication>) {
-        self.shard.handle_announced(publication);
+    /// The engine tells what it heard.
+    pub fn handle_news(&mut self, now: Now, news: News) {
+        self.shard.handle_news(news);
         self.settle(now);
     }
 

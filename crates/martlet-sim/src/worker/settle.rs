@@ -5,6 +5,9 @@ use martlet_core::session::{Event, Output};
 
 use super::*;
 
+/// What a node calls itself among its members.
+const HERE: NodeId = NodeId::new(0);
+
 /// The ticket of questions without an answer.
 const NOBODY: u64 = u64::MAX;
 
@@ -36,9 +39,10 @@ impl Worker {
 
     fn do_for_shard(&mut self, now: Now, output: ShardOutput) {
         match output {
-            ShardOutput::Store(ticket, request) => {
-                self.effects.push_back(Effect::Store(ticket, request));
-            }
+            ShardOutput::Store(ticket, request) => match self.attend(&request) {
+                Some(reply) => self.shard.handle_store(now, ticket, reply),
+                None => self.effects.push_back(Effect::Store(ticket, request)),
+            },
             ShardOutput::Reply(to, reply) if to.lane == self.id => {
                 self.take_reply(now, to.ticket, reply);
             }
@@ -47,7 +51,31 @@ impl Worker {
             ShardOutput::Announce(publication) => {
                 self.effects.push_back(Effect::Announce(publication));
             }
+            // News of every channel come to every node.
+            ShardOutput::Listen(_) | ShardOutput::Unlisten(_) => {}
         }
+    }
+
+    /// What is asked about members is answered here: each node of the world has its own.
+    fn attend(&mut self, request: &StoreRequest) -> Option<StoreReply> {
+        let (channel, moved) = match request.clone() {
+            StoreRequest::Enter { channel, member } => {
+                let moved = self.roster.enter(HERE, &channel, member);
+                (channel, moved)
+            }
+            StoreRequest::Exit { channel, client } => {
+                let moved = self.roster.exit(HERE, &channel, client);
+                (channel, moved)
+            }
+            StoreRequest::Members { channel, limit } => {
+                let (members, count) = self.roster.members(&channel, limit);
+                return Some(StoreReply::Members { members, count });
+            }
+            StoreRequest::Append { .. } | StoreRequest::Read(_) => return None,
+        };
+        let news = moved.map(|moved| News::Moved(channel, moved));
+        news.into_iter().for_each(|news| self.shard.handle_news(news));
+        Some(StoreReply::Done)
     }
 
     fn deliver(&mut self, lane: LaneId, delivery: Delivery) {

@@ -130,12 +130,9 @@ impl World {
         }
         let key = match &request {
             martlet_core::port::StoreRequest::Append { draft, .. } => draft.idempotency_key.clone(),
-            martlet_core::port::StoreRequest::Read(_) => None,
+            _ => None,
         };
-        let channel = match &request {
-            martlet_core::port::StoreRequest::Append { draft, .. } => draft.channel.clone(),
-            martlet_core::port::StoreRequest::Read(read) => read.channel.clone(),
-        };
+        let channel = request.channel().clone();
         let reply = self.depots[depot].answer(now, request);
         match &reply {
             martlet_core::port::StoreReply::Appended { publication, duplicate: false } => {
@@ -145,7 +142,7 @@ impl World {
                 }
             }
             martlet_core::port::StoreReply::Page(page) => {
-                self.record.handle_epoch(&channel, page.extent.head.epoch);
+                self.record.handle_head(&channel, page.extent.head);
             }
             _ => {}
         }
@@ -244,13 +241,17 @@ impl World {
         let now = if self.options.shared { self.true_now() } else { self.now_at(node) };
         let depot = self.depot_of(node);
         let extent = self.depots[depot].extent(now, &gap.channel, Keep::of(&namespace));
-        let Some((head, first)) = extent.filter(|(head, _)| head.epoch == gap.resume.epoch) else {
+        let Some(extent) = extent.filter(|extent| extent.head.epoch == gap.resume.epoch) else {
             return Ok(());
         };
         let ahead = gap.reason == martlet_core::model::GapReason::Ahead;
-        hold(ahead || gap.resume.offset < first, || {
-            format!("{gap:?} was told, but the store has from {first} to {}", head.offset)
-        })
+        // In a history that lost its tail it goes on after what both have, and it has had.
+        let common = extent.previous.is_some_and(|previous| {
+            let had = gap.from - 1;
+            gap.resume.offset == had || gap.resume.offset == previous.offset.min(had)
+        });
+        let lost = gap.resume.offset < extent.first;
+        hold(ahead || common || lost, || format!("{gap:?} was told, but the store has {extent:?}"))
     }
 
     /// A client is given up only if it could not be heard.

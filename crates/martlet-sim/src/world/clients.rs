@@ -5,7 +5,7 @@ use crate::client::{Line, Wish};
 use crate::link::End;
 use crate::reader::Reader;
 use crate::wire::Door;
-use martlet_core::model::{Access, ChannelName, ClientId, SessionKey};
+use martlet_core::model::{Access, ChannelName, ClientId, NodeId, SessionKey, SessionPlace};
 use martlet_core::presence::Holder;
 use martlet_core::session::Opening;
 
@@ -140,9 +140,10 @@ impl World {
         connection: ConnectionId,
         answers: bool,
     ) -> Opening {
-        let random = (u128::from(self.dice.bits()) << 64) | u128::from(self.dice.bits());
+        let node = NodeId::new(place.node as u32);
+        let at = SessionPlace { node, worker: place.worker.0, slot: 0 };
         Opening {
-            key: SessionKey::new(place.worker.0, 0, random),
+            key: SessionKey::new(at, self.dice.bits()),
             client: ClientId::new(self.dice.bits()),
             holder: Holder(connection.0),
             answers,

@@ -64,12 +64,7 @@ impl World {
             self.refresh_all()?;
             self.run_until(self.now.after(Duration::from_secs(3)))?;
         }
-        // Whoever missed the last publication of a channel learns it from the next.
-        for channel in self.options.channels.clone() {
-            for node in 0..self.nodes.len() {
-                self.backend(node, &channel, 1)?;
-            }
-        }
+        self.doubt_all()?;
         self.run_until(self.now.after(Duration::from_secs(5)))?;
         // Over thin connections that takes its time, but it goes on.
         let (mut before, mut idle) = (0, 0);
@@ -80,6 +75,20 @@ impl World {
             idle = if heard > std::mem::replace(&mut before, heard) { 0 } else { idle + 1 };
         }
         self.check_converged()
+    }
+
+    /// The engine is heard again, and says that news may have been lost. They were, if a channel's
+    /// last publication was: nobody learns of that by a next one.
+    fn doubt_all(&mut self) -> Checked {
+        let channels = self.options.channels.clone();
+        for node in 0..self.nodes.len() {
+            for worker in 0..self.options.workers {
+                let place = self.nodes[node].place(LaneId(worker));
+                let doubt = News::Doubt(channels.clone());
+                self.at_worker(place, |worker, now| worker.handle_news(now, doubt))?;
+            }
+        }
+        Ok(())
     }
 
     /// Applications take care that tokens do not run out.
@@ -153,7 +162,7 @@ impl World {
     fn head(&mut self, node: usize, channel: &ChannelName) -> Option<Position> {
         let now = if self.options.shared { self.true_now() } else { self.now_at(node) };
         let (depot, keep) = (self.depot_of(node), Keep::of(self.namespace(channel)));
-        self.depots[depot].extent(now, channel, keep).map(|(head, _)| head)
+        self.depots[depot].extent(now, channel, keep).map(|extent| extent.head)
     }
 
     /// Everybody at the clients' end.
@@ -169,7 +178,7 @@ impl World {
         }
         for node in &mut self.nodes {
             let owner = crate::worker::owner(channel, self.options.workers);
-            let told = node.workers[usize::from(owner.0)].members(Now::default(), channel);
+            let told = node.workers[usize::from(owner.0)].members(channel);
             let told: BTreeSet<_> = told.into_iter().collect();
             let here: BTreeSet<_> = node.attendance.members(channel).into_iter().collect();
             hold(told == here, || {

@@ -1,6 +1,7 @@
 //! Connecting, losing the connection, and coming back.
 
 use super::*;
+use martlet_core::model::{NodeId, SessionPlace};
 
 #[test]
 fn the_first_frame_brings_the_channels() {
@@ -214,7 +215,7 @@ fn both_wires_say_the_same() {
     assert!(dialed.into_iter().any(|output| matches!(output, Output::Dial(_))));
     let connected = Event::Connected(Box::new(Connected {
         client: martlet_core::model::ClientId::new(1),
-        session: SessionKey::new(0, 0, 1),
+        session: SessionKey::new(SessionPlace { node: NodeId::new(0), worker: 0, slot: 0 }, 1),
         user: None,
         resumed: false,
         grant: "g1.x".into(),

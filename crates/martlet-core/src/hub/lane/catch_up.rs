@@ -100,7 +100,7 @@ impl Lane {
     /// The stream of a channel jumps to `to`. In the same epoch everyone goes on from its own
     /// place, by pages; whoever really misses something learns that from them. In a new epoch
     /// old places mean nothing: everyone is told, and begins where the new history does.
-    pub(super) fn jump(&mut self, channel: &ChannelName, to: Position) {
+    pub(super) fn jump(&mut self, channel: &ChannelName, to: Position, common: bool) {
         let Some(&key) = self.names.get(channel) else { return };
         let stream = &mut self.streams[key as usize];
         let same = stream.head.epoch == to.epoch;
@@ -121,8 +121,9 @@ impl Lane {
             (entry.state, entry.ahead) = (State::Behind, same && entry.offset > to.offset);
             let from = entry.offset + 1;
             if !same {
-                entry.offset = to.offset;
-                self.tell_gap(place.reader, key, from, None, GapReason::Epoch, to.offset);
+                let resume = if common { entry.offset.min(to.offset) } else { to.offset };
+                entry.offset = resume;
+                self.tell_gap(place.reader, key, from, None, GapReason::Epoch, resume);
             }
             self.pend(place.reader, place.slot);
         }

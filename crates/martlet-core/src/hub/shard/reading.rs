@@ -62,7 +62,8 @@ impl Shard {
                 self.pass_on(name, steps);
                 self.go_on(now, name, want);
             }
-            Asked::Publish(to) => self.refuse(to, Code::Internal.into()),
+            Asked::Publish(to) | Asked::Members { to } => self.refuse(to, Code::Internal.into()),
+            Asked::Move { .. } => {}
         }
     }
 
@@ -104,6 +105,13 @@ impl Shard {
         let mut steps = Vec::new();
         let want = channel.tail.handle_head(page, &mut steps);
         self.pass_on(name, steps);
+        self.read_on(name, want);
+    }
+
+    /// News of a channel may have been lost.
+    pub(super) fn doubt(&mut self, name: &ChannelName) {
+        let Some(channel) = self.channels.get_mut(name) else { return };
+        let want = channel.tail.handle_doubt();
         self.read_on(name, want);
     }
 

@@ -24,7 +24,7 @@ fn publication(epoch: u64, offset: Offset) -> Arc<Publication> {
 /// A page of `range` out of a history that begins at `first`; one without history keeps nothing.
 fn page(epoch: u64, first: Offset, head: Offset, range: std::ops::Range<Offset>) -> Page {
     let kept = first <= head || head == 0;
-    let extent = Extent { head: at(epoch, head), first, kept };
+    let extent = Extent { head: at(epoch, head), first, kept, previous: None };
     let publications = range.map(|offset| publication(epoch, offset)).collect();
     Page { extent, before: 0, publications }
 }
@@ -41,6 +41,7 @@ fn words(steps: &[Step]) -> String {
     let word = |step: &Step| match step {
         Step::Pass(publication) => publication.position.offset.to_string(),
         Step::Jump(to) => format!("[{}]", to.offset),
+        Step::Renewed(to) => format!("({})", to.offset),
     };
     steps.iter().map(word).collect::<Vec<_>>().join(" ")
 }
@@ -55,6 +56,38 @@ fn read(tail: &mut Tail, page: Page) -> (String, Want) {
     let mut steps = Vec::new();
     let want = tail.handle_page(page, &mut steps);
     (words(&steps), want)
+}
+
+#[test]
+fn doubt_is_settled_by_the_store() {
+    let mut tail = tail(5);
+    assert_eq!(tail.handle_doubt(), Want::Read(5));
+    assert_eq!(tail.handle_doubt(), Want::Nothing, "the answer may have been on its way already");
+    assert_eq!(read(&mut tail, page(1, 1, 7, 6..8)), ("6 7".into(), Want::Read(7)));
+    assert_eq!(read(&mut tail, page(1, 1, 7, 0..0)), nothing());
+}
+
+#[test]
+fn doubt_before_the_beginning_is_not_forgotten() {
+    let mut tail = Tail::default();
+    assert_eq!(tail.handle_doubt(), Want::Nothing);
+    assert_eq!(tail.handle_head(&page(1, 1, 5, 0..0), &mut Vec::new()), Want::Read(5));
+    assert_eq!(read(&mut tail, page(1, 1, 6, 6..7)), ("6".into(), Want::Nothing));
+}
+
+#[test]
+fn a_history_that_lost_its_tail_goes_on_where_both_are_one() {
+    let went_on = |offset, first, head, range| {
+        let mut page = page(2, first, head, range);
+        page.extent.previous = Some(at(1, 7));
+        let mut tail = tail(offset);
+        assert_eq!(hear(&mut tail, 2, head).1, Want::Read(offset));
+        read(&mut tail, page)
+    };
+    // It had one that is lost; it has not seen two that are left; what it had is gone by age.
+    assert_eq!(went_on(8, 1, 8, 0..0), ("(7)".into(), Want::Read(7)));
+    assert_eq!(went_on(5, 1, 8, 0..0), ("(5)".into(), Want::Read(5)));
+    assert_eq!(went_on(3, 7, 8, 0..0), ("(6)".into(), Want::Read(6)));
 }
 
 fn nothing() -> (String, Want) {

@@ -14,10 +14,11 @@ fn publication_ids_sort_by_time() {
 
 #[test]
 fn a_session_key_says_where_it_leads_and_shows_no_more() {
-    let key = SessionKey::new(513, 70_000, u128::MAX);
-    assert_eq!((key.worker(), key.slot()), (513, 70_000));
+    let place = SessionPlace { node: NodeId::new(7), worker: 513, slot: 70_000 };
+    let key = SessionKey::new(place, u64::MAX);
+    assert_eq!((key.node(), key.worker(), key.slot()), (NodeId::new(7), 513, 70_000));
     assert_eq!(SessionKey::parse(&key.to_string()), Some(key));
-    assert_eq!(format!("{key:?}"), "SessionKey(worker 513)");
+    assert_eq!(format!("{key:?}"), "SessionKey(node 0000007, worker 513)");
 }
 
 #[test]
@@ -47,16 +48,19 @@ fn a_user_is_any_text_of_one_line_and_reasonable_length() {
 proptest! {
     #[test]
     fn identifiers_come_back(
-        bits in any::<u128>(), client in any::<u64>(), worker in any::<u16>(), slot in any::<u32>(),
+        bits in any::<u128>(), client in any::<u64>(), node in any::<u32>(),
+        worker in 0_u16..1_024, slot in 0_u32..1 << 22,
     ) {
         let id = PublicationId::from_bits(bits);
         prop_assert_eq!(PublicationId::parse(&id.to_string()), Some(id));
         prop_assert_eq!(id.bits(), bits);
         let client = ClientId::new(client);
         prop_assert_eq!(ClientId::parse(&client.to_string()), Some(client));
-        let key = SessionKey::new(worker, slot, bits);
+        let node = NodeId::new(node);
+        prop_assert_eq!(NodeId::parse(&node.to_string()), Some(node));
+        let key = SessionKey::new(SessionPlace { node, worker, slot }, client.bits());
         prop_assert_eq!(SessionKey::parse(&key.to_string()), Some(key));
-        prop_assert_eq!((key.worker(), key.slot()), (worker, slot));
+        prop_assert_eq!((key.node(), key.worker(), key.slot()), (node, worker, slot));
     }
 
     #[test]

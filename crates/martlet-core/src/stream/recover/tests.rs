@@ -12,7 +12,7 @@ fn at(epoch: u64, offset: Offset) -> Position {
 }
 
 fn extent(first: Offset, head: Offset) -> Extent {
-    Extent { head: at(1, head), first, kept: true }
+    Extent { head: at(1, head), first, kept: true, previous: None }
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn an_expired_position_names_exactly_what_is_missing() {
 
 #[test]
 fn without_history_the_reason_says_so_and_the_present_is_no_gap() {
-    let nothing = Extent { head: at(1, 9), first: 10, kept: false };
+    let nothing = Extent { head: at(1, 9), first: 10, kept: false, previous: None };
     let gap = begin(&channel(), at(1, 3), nothing).gap.unwrap();
     assert_eq!((gap.from, gap.to, gap.reason), (4, Some(9), GapReason::NotKept));
     assert_eq!(begin(&channel(), at(1, 9), nothing).gap, None);

@@ -87,7 +87,7 @@ impl History {
             .take(limit)
             .map(|offset| publication(channel, Position { epoch: self.head.epoch, offset }))
             .collect();
-        let extent = Extent { head: self.head, first, kept: self.kept };
+        let extent = Extent { head: self.head, first, kept: self.kept, previous: None };
         Page { extent, before: after, publications }
     }
 }

@@ -113,7 +113,7 @@ fn what_is_unknown_or_too_much_is_refused() {
 #[test]
 fn a_store_that_fails_is_told_and_the_channel_forgotten() {
     for (error, code) in
-        [(StoreError::Unavailable, Code::Internal), (StoreError::Full, Code::NodeFull)]
+        [(StoreError::Unavailable, Code::EngineUnavailable), (StoreError::Full, Code::NodeFull)]
     {
         let mut world = World::new();
         let ticket = world.follow(1, "a", Start::Now);

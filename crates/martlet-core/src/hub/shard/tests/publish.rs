@@ -90,7 +90,7 @@ fn an_answer_that_fits_no_question_is_a_refusal() {
     (world.answers[0].0, world.answers[1].0) = (second, first);
     world.run();
     assert_eq!(world.refused(publish), Some(Code::Internal));
-    assert_eq!(world.refused(read), Some(Code::Internal));
+    assert_eq!(world.refused(read), Some(Code::EngineUnavailable));
     world.shard.handle_store(world.now, first, StoreReply::Failed(StoreError::Full));
     world.assert_forgotten();
 }

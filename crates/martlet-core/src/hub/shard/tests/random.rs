@@ -212,7 +212,7 @@ impl Play {
                         assert_eq!(publication.position, next);
                         *at = next;
                     }
-                    Delivery::Jump { channel, to } => {
+                    Delivery::Jump { channel, to } | Delivery::Renewed { channel, to } => {
                         let page = self.page(&channel);
                         let at = self.at(lane, &channel);
                         let skips = if to.epoch == at.epoch {

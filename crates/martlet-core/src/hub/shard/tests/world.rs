@@ -1,11 +1,12 @@
 //! What the shard's tests stand on: a store that answers when a test says so, other nodes that
 //! publish into it, and lanes that write down what they are delivered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Data, Draft, Epoch, Offset, PublicationId, UnixMillis};
+use crate::model::{Data, Draft, Epoch, NodeId, Offset, PublicationId, UnixMillis};
+use crate::presence::Roster;
 use crate::stream::Extent;
 
 pub const NODE_CHANNELS: usize = 10;
@@ -55,7 +56,7 @@ impl Store {
         let history = self.history(&read.channel);
         let History { head, kept } = history.clone();
         let first = kept.first().map_or(head.offset + 1, |oldest| oldest.position.offset);
-        let extent = Extent { head, first, kept: read.keep.size > 0 };
+        let extent = Extent { head, first, kept: read.keep.size > 0, previous: None };
         let offset = |publication: &Arc<Publication>| publication.position.offset;
         let before = match read.range {
             Range::After(after) | Range::Until(after) => after,
@@ -104,6 +105,9 @@ pub struct World {
     /// What each lane was delivered since it was last asked, in words.
     pub heard: BTreeMap<LaneId, Vec<Delivery>>,
     pub announced: Vec<Arc<Publication>>,
+    /// The channels of which it wants news.
+    pub listening: BTreeSet<ChannelName>,
+    roster: Roster,
     tickets: u64,
 }
 
@@ -156,6 +160,8 @@ impl World {
             replies: BTreeMap::new(),
             heard: BTreeMap::new(),
             announced: Vec::new(),
+            listening: BTreeSet::new(),
+            roster: Roster::default(),
             tickets: 0,
         }
     }
@@ -180,7 +186,21 @@ impl World {
     pub fn settle(&mut self) {
         while let Some(output) = self.shard.poll_output() {
             match output {
-                ShardOutput::Store(ticket, request) => self.asked.push((ticket, request)),
+                ShardOutput::Store(ticket, request) => match self.attend(&request) {
+                    Some((reply, moved)) => {
+                        self.shard.handle_store(self.now, ticket, reply);
+                        let channel = request.channel().clone();
+                        let news = moved.map(|moved| News::Moved(channel, moved));
+                        news.into_iter().for_each(|news| self.shard.handle_news(news));
+                    }
+                    None => self.asked.push((ticket, request)),
+                },
+                ShardOutput::Listen(channel) => {
+                    assert!(self.listening.insert(channel), "it listens already");
+                }
+                ShardOutput::Unlisten(channel) => {
+                    assert!(self.listening.remove(&channel), "it did not listen");
+                }
                 ShardOutput::Reply(to, reply) => {
                     assert!(self.replies.insert(to.ticket, reply).is_none(), "answered twice");
                 }
@@ -192,12 +212,31 @@ impl World {
         }
     }
 
+    /// What is asked about members is done at once.
+    fn attend(&mut self, request: &StoreRequest) -> Option<(StoreReply, Option<Moved>)> {
+        let node = NodeId::new(1);
+        Some(match request.clone() {
+            StoreRequest::Enter { channel, member } => {
+                (StoreReply::Done, self.roster.enter(node, &channel, member))
+            }
+            StoreRequest::Exit { channel, client } => {
+                (StoreReply::Done, self.roster.exit(node, &channel, client))
+            }
+            StoreRequest::Members { channel, limit } => {
+                let (members, count) = self.roster.members(&channel, limit);
+                (StoreReply::Members { members, count }, None)
+            }
+            StoreRequest::Append { .. } | StoreRequest::Read(_) => return None,
+        })
+    }
+
     /// The store does what it was asked at place `index`, and has an answer.
     pub fn serve(&mut self, index: usize) {
         let (ticket, request) = self.asked.remove(index);
         let reply = match request {
             StoreRequest::Append { draft, keep } => self.store.append(self.now, draft, keep),
             StoreRequest::Read(read) => StoreReply::Page(self.store.read(&read)),
+            other => unreachable!("{other:?} is done at once"),
         };
         self.answers.push((ticket, reply));
     }
@@ -268,7 +307,7 @@ impl World {
     }
 
     pub fn announce(&mut self, publication: &Arc<Publication>) {
-        self.shard.handle_announced(Arc::clone(publication));
+        self.shard.handle_news(News::Publication(Arc::clone(publication)));
         self.settle();
     }
 
@@ -279,6 +318,7 @@ impl World {
         let words = heard.iter().map(|delivery| match delivery {
             Delivery::Publication(publication) => publication.position.offset.to_string(),
             Delivery::Jump { to, .. } => format!("[{}]", to.offset),
+            Delivery::Renewed { to, .. } => format!("({})", to.offset),
             Delivery::Join { member, .. } => format!("+{}", member.client.bits()),
             Delivery::Leave { member, .. } => format!("-{}", member.client.bits()),
         });

@@ -1,6 +1,7 @@
 //! What the session's tests stand on: everything a session wants done, as short lines of text,
 //! and the numbers under which it waits for answers.
 
+use crate::model::{NodeId, SessionPlace};
 use std::collections::BTreeMap;
 
 use super::*;
@@ -68,7 +69,7 @@ fn strict(history_size: usize) -> Namespace {
 
 pub fn opening() -> Opening {
     Opening {
-        key: SessionKey::new(1, 0, 11),
+        key: SessionKey::new(SessionPlace { node: NodeId::new(0), worker: 1, slot: 0 }, 11),
         client: ClientId::new(5),
         holder: Holder(9),
         answers: true,

@@ -3,6 +3,7 @@
 use super::bench::*;
 use super::*;
 use crate::model::UserId;
+use crate::model::{NodeId, SessionPlace};
 
 fn connect(token: Option<&str>, grant: Option<&str>) -> Command {
     let text = |text: &str| text.into();
@@ -92,7 +93,7 @@ fn by_the_grant_that_it_was_given() {
 #[test]
 fn with_its_session_it_is_resumed_and_the_old_one_replaced() {
     let mut bench = Bench::new();
-    let old = SessionKey::new(3, 0, 33);
+    let old = SessionKey::new(SessionPlace { node: NodeId::new(0), worker: 3, slot: 0 }, 33);
     let connect = Connect {
         grant: Some(signed(77, user("ann"), Vec::new())),
         session: Some(old),
@@ -107,7 +108,8 @@ fn with_its_session_it_is_resumed_and_the_old_one_replaced() {
 #[test]
 fn a_session_is_not_replaced_on_a_tokens_word() {
     let mut bench = Bench::new();
-    let session = Some(SessionKey::new(3, 0, 33));
+    let session =
+        Some(SessionKey::new(SessionPlace { node: NodeId::new(0), worker: 3, slot: 0 }, 33));
     bench.say(1, Command::Connect(Connect { session, ..Connect::default() }));
     assert!(bench.session.connected());
     bench.say(2, Command::Ping);

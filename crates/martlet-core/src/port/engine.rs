@@ -1,0 +1,45 @@
+//! The engine port. An engine brings to a node what happens in the channels that it follows,
+//! wherever it happens, and is the store behind them. On one node alone both are that node's
+//! memory.
+
+use std::sync::Arc;
+
+use super::Store;
+use crate::model::{ChannelName, Publication};
+use crate::presence::Moved;
+
+/// What an engine tells without being asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// Somebody published in a channel that is followed; perhaps this node itself, perhaps told
+    /// before, perhaps out of turn.
+    Publication(Arc<Publication>),
+    /// Somebody came to a channel that is followed, or went.
+    Moved(ChannelName, Moved),
+    /// News of these channels may have been lost, and are heard again from now on: the store
+    /// knows what there was.
+    Doubt(Vec<ChannelName>),
+    /// The other nodes took this one for dead, and its members for gone: those who are here have
+    /// to enter again.
+    Forgotten,
+    /// Nothing has been heard for so long that news are being lost, or the store cannot be
+    /// reached.
+    Silent,
+    /// The engine is heard again. What was missed is named by `Doubt`.
+    Heard,
+}
+
+/// What an engine implements, beside the store.
+///
+/// A store's answer to what is submitted after [`follow`](Self::follow) knows of everything that
+/// happened before the news of the channel began: the two join without a hole.
+pub trait Engine: Store {
+    /// News of a channel are wanted.
+    fn follow(&mut self, channel: &ChannelName);
+    /// They are wanted no more; some may still come.
+    fn unfollow(&mut self, channel: &ChannelName);
+    /// Gives news.
+    fn poll_news(&mut self) -> Option<News>;
+    /// What was asked for in this turn may be sent: no more is coming.
+    fn flush(&mut self);
+}
