@@ -56,6 +56,9 @@ pub trait Cluster {
     /// once each, whichever node finds out, also if that one dies over it.
     async fn beat(&self, lease: Duration, about: Bytes) -> Result<Beat, Unreachable>;
 
+    /// Agrees with all other nodes on something: the first to propose a value has all get that.
+    async fn agree(&self, name: &str, proposal: Bytes) -> Result<Bytes, Unreachable>;
+
     /// Says something. It is sent in order, without waiting.
     fn say(&self, to: To, what: Bytes);
 

@@ -34,6 +34,17 @@ struct Entry {
     state: State,
     /// Since when nobody wants it.
     left: Option<Instant>,
+    /// Whether it was heard before, so that news may have been lost between.
+    again: bool,
+}
+
+/// What follows from channels being heard.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Released {
+    /// What had to wait for it.
+    pub parked: Vec<(StoreTicket, StoreRequest)>,
+    /// Those that were heard before, and not between.
+    pub doubted: Vec<ChannelName>,
 }
 
 /// The channels of one connection.
@@ -53,7 +64,18 @@ impl Interest {
             entry.left = None;
             return;
         }
-        let entry = Entry { state: State::Wanted(Vec::new()), left: None };
+        self.add(channel, false);
+    }
+
+    /// News of a channel are wanted that were heard by another connection up to now.
+    pub fn take_over(&mut self, channel: &ChannelName) {
+        if !self.entries.contains_key(channel) {
+            self.add(channel, true);
+        }
+    }
+
+    fn add(&mut self, channel: &ChannelName, again: bool) {
+        let entry = Entry { state: State::Wanted(Vec::new()), left: None, again };
         self.entries.insert(channel.clone(), entry);
         self.wanted.push_back(channel.clone());
     }
@@ -92,16 +114,14 @@ impl Interest {
         taken
     }
 
-    /// The server hears these for us. Gives what had to wait for it.
-    pub fn heard<'a>(
-        &mut self,
-        channels: impl IntoIterator<Item = &'a ChannelName>,
-    ) -> Vec<Parked> {
-        let mut released = Vec::new();
+    /// The server hears these for us.
+    pub fn heard<'a>(&mut self, channels: impl IntoIterator<Item = &'a ChannelName>) -> Released {
+        let mut released = Released::default();
         for channel in channels {
             let Some(entry) = self.entries.get_mut(channel) else { continue };
             if let State::Asked(parked) = std::mem::replace(&mut entry.state, State::Heard) {
-                released.extend(parked);
+                released.parked.extend(parked);
+                released.doubted.extend(std::mem::take(&mut entry.again).then(|| channel.clone()));
             }
         }
         released
@@ -144,7 +164,10 @@ impl Interest {
         for (channel, entry) in &mut self.entries {
             entry.state = match std::mem::replace(&mut entry.state, State::Heard) {
                 State::Wanted(parked) | State::Asked(parked) => State::Wanted(parked),
-                State::Heard => State::Wanted(Vec::new()),
+                State::Heard => {
+                    entry.again = true;
+                    State::Wanted(Vec::new())
+                }
             };
             self.wanted.push_back(channel.clone());
         }
@@ -163,6 +186,11 @@ impl Interest {
     /// Whether news of it are wanted.
     pub fn wants(&self, channel: &ChannelName) -> bool {
         self.entries.get(channel).is_some_and(|entry| entry.left.is_none())
+    }
+
+    /// Whether the server hears it for us.
+    pub fn hears(&self, channel: &ChannelName) -> bool {
+        self.entries.get(channel).is_some_and(|entry| matches!(entry.state, State::Heard))
     }
 
     /// How many channels there are.

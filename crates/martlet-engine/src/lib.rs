@@ -5,4 +5,5 @@ pub mod cluster;
 pub mod interest;
 pub mod memory;
 pub mod record;
+pub mod redis;
 pub mod remote;

@@ -13,16 +13,11 @@ use prost::Message as _;
 #[cfg(test)]
 mod tests;
 
-/// The bits of an id beside its time.
-const UNIQUE_BITS: u32 = 80;
-
 #[derive(Clone, PartialEq, prost::Message)]
 struct PublicationRecord {
-    /// The lower and the upper bits of what makes its id unlike those of the same time.
+    /// What makes its id unlike those of the same time and offset.
     #[prost(fixed64, tag = "1")]
     unique: u64,
-    #[prost(uint32, tag = "2")]
-    unique_above: u32,
     #[prost(bytes = "bytes", optional, tag = "3")]
     json: Option<Bytes>,
     #[prost(bytes = "bytes", optional, tag = "4")]
@@ -50,23 +45,23 @@ struct MemberRecord {
     info: Option<Bytes>,
 }
 
-/// Writes a draft that gets an id with the lowest 80 bits of `unique`.
-pub fn write_draft(draft: Draft, unique: u128) -> Vec<u8> {
+/// Writes a draft. `unique` is random.
+pub fn write_draft(draft: &Draft, unique: u64) -> Vec<u8> {
     let Draft { name, reference, tags, from, data, .. } = draft;
     let (json, bytes) = match data {
-        Data::Json(json) => (Some(json), None),
-        Data::Bytes(bytes) => (None, Some(bytes)),
+        Data::Json(json) => (Some(json.clone()), None),
+        Data::Bytes(bytes) => (None, Some(bytes.clone())),
     };
+    let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
     let record = PublicationRecord {
-        unique: unique as u64,
-        unique_above: (unique >> 64) as u32 & 0xffff,
+        unique,
         json,
         bytes,
-        name: name.map(String::from),
-        reference: reference.map(String::from),
-        tags: tags.into_iter().flat_map(|(name, value)| [name.into(), value.into()]).collect(),
+        name: text(name),
+        reference: text(reference),
+        tags: tags.iter().flat_map(|(name, value)| [&**name, value]).map(str::to_owned).collect(),
         client: from.as_ref().map(|from| from.client.bits()),
-        user: from.and_then(|from| from.user).map(|user| user.as_str().to_owned()),
+        user: from.as_ref().and_then(|from| Some(from.user.as_ref()?.as_str().to_owned())),
     };
     record.encode_to_vec()
 }
@@ -84,13 +79,12 @@ pub fn read_publication(
         (None, Some(bytes)) => Data::Bytes(bytes),
         _ => return None,
     };
-    let unique = u128::from(record.unique_above) << 64 | u128::from(record.unique);
     let mut texts = record.tags.into_iter().map(String::into_boxed_str);
     let tags = std::iter::from_fn(|| Some((texts.next()?, texts.next()?))).collect();
     let user = record.user.and_then(|user| UserId::parse(&user));
     Some(Publication {
         channel,
-        id: id(time, unique),
+        id: id(time, position, record.unique),
         position,
         time,
         name: record.name.map(Into::into),
@@ -106,11 +100,11 @@ pub fn receipt(
     channel: ChannelName,
     position: Position,
     time: UnixMillis,
-    unique: u128,
+    unique: u64,
 ) -> Publication {
     Publication {
         channel,
-        id: id(time, unique),
+        id: id(time, position, unique),
         position,
         time,
         name: None,
@@ -121,8 +115,16 @@ pub fn receipt(
     }
 }
 
-fn id(time: UnixMillis, unique: u128) -> PublicationId {
-    PublicationId::new(time, unique & ((1 << UNIQUE_BITS) - 1))
+/// The publication that a draft has become.
+pub fn publication(draft: Draft, position: Position, time: UnixMillis, unique: u64) -> Publication {
+    let Draft { channel, name, reference, tags, from, data, .. } = draft;
+    let id = id(time, position, unique);
+    Publication { channel, id, position, time, name, reference, tags, from, data }
+}
+
+/// Ids of one channel rise, also within a millisecond.
+fn id(time: UnixMillis, position: Position, unique: u64) -> PublicationId {
+    PublicationId::new(time, u128::from(position.offset as u16) << 64 | u128::from(unique))
 }
 
 /// Writes a member.
