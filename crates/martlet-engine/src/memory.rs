@@ -26,6 +26,7 @@ mod keys;
 #[cfg(test)]
 mod tests;
 
+use crate::random::Random;
 use keys::Keys;
 
 /// How long a channel without history is remembered after it was last used. Until then its
@@ -83,7 +84,7 @@ impl MemoryStore {
             channels_max,
             weight: 0,
             weight_max: usize::MAX,
-            secret: scramble(random),
+            secret: Random::new(random).next(),
             forgotten: 0,
             expiries: BTreeSet::new(),
             keys: Keys::new(random),
@@ -319,13 +320,4 @@ fn begin(life: (u64, u64), name: &ChannelName) -> Position {
     let mut hasher = DefaultHasher::new();
     (life, name.as_str()).hash(&mut hasher);
     Position { epoch: Epoch::new(hasher.finish()), offset: 0 }
-}
-
-/// The next of a sequence of numbers that look random (SplitMix64). Epochs need to differ, not to
-/// be secret.
-fn scramble(state: u64) -> u64 {
-    let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

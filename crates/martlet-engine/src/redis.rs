@@ -18,6 +18,7 @@ mod router;
 mod settings;
 mod shore;
 mod topology;
+mod verdict;
 
 pub use member::{Member, join};
 pub use settings::{AddressError, Kind, Settings};

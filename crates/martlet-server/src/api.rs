@@ -26,7 +26,6 @@ mod uplink;
 
 pub use answer::{refusal_json, refused};
 pub use door::{room, too_large};
-pub use uplink::send_frame;
 
 /// The most operations of one batch or broadcast.
 const BATCH_MAX: usize = 1_000;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use martlet_core::model::Namespace;
 
 mod check;
+mod engine;
 mod error;
 mod file;
 mod given;
@@ -26,11 +27,12 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use engine::EngineAddress;
 pub use error::{ConfigError, Fault, Source};
 pub use nearest::nearest;
 pub use overlay::Flag;
 pub use quantity::{parse_duration, write_duration};
-pub use sections::{EngineKind, LogFormat, Options};
+pub use sections::{LogFormat, Options};
 pub use settings::{Settings, Tls};
 pub use value::{Secret, Size};
 

@@ -31,6 +31,7 @@ use tokio::sync::{Notify, watch};
 use tower::ServiceExt as _;
 
 use crate::api;
+use crate::cluster::Reach;
 use crate::config::Settings;
 use crate::connection::stream::OneWay;
 use crate::connection::{Door, jsonp, poll, stream, websocket};
@@ -54,6 +55,8 @@ const PIPE_BYTES: usize = 64 * 1024;
 pub struct Site {
     /// The ways to the workers.
     pub mailboxes: Mailboxes,
+    /// The ways to sessions, wherever they are.
+    pub reach: Reach,
     /// Which keys the backend API takes.
     pub keys: ApiKeys,
     /// The limits.
@@ -74,11 +77,13 @@ impl Site {
     pub fn new(
         settings: &Settings,
         mailboxes: Mailboxes,
+        reach: Reach,
         tls: Option<Tls>,
         ready: AtomicBool,
     ) -> Self {
         Self {
             mailboxes,
+            reach,
             keys: settings.keys.clone(),
             limits: settings.limits.clone(),
             namespaces: settings.namespaces.clone(),

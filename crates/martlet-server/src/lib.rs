@@ -11,8 +11,10 @@ pub mod wire;
 
 mod api;
 mod clock;
+mod cluster;
 mod connection;
 mod doors;
+mod engine;
 mod mail;
 mod random;
 mod rates;

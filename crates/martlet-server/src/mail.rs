@@ -43,6 +43,8 @@ pub enum Mail {
     PollGone(SessionKey),
     /// Do something with some sessions; answer with how many there were.
     Control(Control, oneshot::Sender<usize>),
+    /// The engine has forgotten the node's members: they are to enter again.
+    Forgotten,
     /// Say that it lives.
     Hello(oneshot::Sender<()>),
     /// Say how things are.
@@ -65,7 +67,7 @@ impl Mail {
 }
 
 /// Something done to sessions from outside.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Control {
     /// Make them follow a channel.
     Subscribe(Whom, ChannelName),

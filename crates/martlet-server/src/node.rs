@@ -12,17 +12,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use martlet_core::hub::LaneId;
 use martlet_core::model::NodeId;
 use martlet_core::session::{GrantKey, Rules};
+use martlet_engine::cluster::Unreachable;
 use martlet_transport::listen;
 use martlet_transport::tls::{Tls, TlsFault, development_certificate};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
-use crate::config::{Settings, Tls as TlsSettings};
+use crate::cluster::{self, About, Membership, Others, Reach};
+use crate::config::{EngineAddress, Settings, Tls as TlsSettings};
 use crate::doors::{Entrance, Site};
+use crate::engine::{Far, engine};
 use crate::identity::Verifier;
 use crate::mail::{Mail, Mailboxes, Post};
 use crate::random;
@@ -53,6 +57,9 @@ pub enum StartError {
     /// The certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsFault),
+    /// The engine cannot be reached.
+    #[error(transparent)]
+    Engine(#[from] Unreachable),
     /// The operating system gives no thread or runtime.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
@@ -64,6 +71,8 @@ pub struct Node {
     addresses: Vec<SocketAddr>,
     stopping: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
+    /// Its place among other nodes, if there can be any.
+    member: Option<Membership>,
 }
 
 impl Node {
@@ -71,24 +80,45 @@ impl Node {
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
         let listeners =
             settings.listen.iter().map(|at| bind(*at)).collect::<Result<Vec<_>, _>>()?;
-        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
+        let addresses: Vec<_> =
+            listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
         let (boxes, letters): (Vec<_>, Vec<_>) =
             (0..settings.workers).map(|_| mpsc::unbounded_channel()).unzip();
         let mailboxes = Mailboxes::new(boxes, random::bits());
-        let common = common(settings);
         let tls = tls(settings)?;
         let (stopping, stop) = watch::channel(false);
         let ready = AtomicBool::new(true);
-        let site = Arc::new(Site::new(settings, mailboxes.clone(), tls, ready));
         let mut threads = Vec::new();
+        let node = NodeId::new(random::bits() as u32);
+        let revoked = Arc::new(Revoked::new(settings.grant_lifetime));
+        let about = About::of(&addresses, settings.workers);
+        let (others, member) = match &settings.engine {
+            EngineAddress::Memory => (Others::none(node), None),
+            engine => {
+                let (others, joining) = cluster::begin(engine, node, about, &mailboxes, &revoked)?;
+                (others, Some(joining))
+            }
+        };
+        let reach = Reach::new(mailboxes.clone(), others);
+        let secret = member.as_ref().map(|member| member.secret.clone());
+        let common = common(settings, secret, reach.clone(), revoked);
+        let site = Arc::new(Site::new(settings, mailboxes.clone(), reach, tls, ready));
         for (number, letters) in letters.into_iter().enumerate() {
             let number = LaneId(number as u16);
             let (site, stop) = (Arc::clone(&site), stop.clone());
             let post = Post::new(mailboxes.clone());
             let common = common.clone();
+            let address = settings.engine.clone();
             threads.push(spawn(format!("martlet-worker-{}", number.0), move || async move {
-                let worker = Worker::new(number, common, post);
+                let (now, limits) = (common.clock.now(), &common.rules.limits);
+                let (engine, far) = engine(&address, now, node, limits, post.workers());
+                let worker = Worker::new(number, common, post, engine);
                 let entrance = Entrance::new(site, Rc::clone(&worker), stop);
+                if let Some(Far { inbox, working }) = far {
+                    tokio::task::spawn_local(vital("engine", working));
+                    let hearing = Rc::clone(&worker).hear_engine(inbox);
+                    tokio::task::spawn_local(vital("news", hearing));
+                }
                 work(worker, letters, Rc::new(entrance)).await;
             })?);
         }
@@ -96,7 +126,7 @@ impl Node {
         threads.push(spawn("martlet-accept".into(), move || {
             accept(listeners, mailboxes, verifier, stop)
         })?);
-        Ok(Self { site, addresses, stopping, threads })
+        Ok(Self { site, addresses, stopping, threads, member })
     }
 
     /// The addresses it listens on, with the ports that the system chose.
@@ -127,6 +157,9 @@ impl Node {
         for worker in 0..self.site.mailboxes.workers() {
             let _ = self.site.mailboxes.send(LaneId(worker as u16), vec![Mail::Exit]);
         }
+        if let Some(member) = self.member {
+            member.leave().await;
+        }
         let joined = tokio::task::spawn_blocking(move || {
             self.threads.into_iter().for_each(|thread| {
                 if thread.join().is_err() {
@@ -148,13 +181,21 @@ fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     listen::bind(address, BACKLOG).map_err(|error| StartError::Listen { address, error })
 }
 
-fn common(settings: &Settings) -> Common {
-    let grant_key = match &settings.grant_secret {
-        Some(secret) => GrantKey::new(secret.0.as_bytes()),
-        None => GrantKey::new(&random::bytes::<32>()),
+/// What all workers share. `agreed` is the secret that the nodes of a cluster agreed on.
+fn common(
+    settings: &Settings,
+    agreed: Option<Bytes>,
+    reach: Reach,
+    revoked: Arc<Revoked>,
+) -> Common {
+    let grant_key = match (&settings.grant_secret, agreed) {
+        (Some(secret), _) => GrantKey::new(secret.0.as_bytes()),
+        (None, Some(agreed)) => GrantKey::new(&agreed),
+        (None, None) => GrantKey::new(&random::bytes::<32>()),
     };
     Common {
-        node: NodeId::new(random::bits() as u32),
+        node: reach.others().node(),
+        reach,
         clock: Clock::begin(),
         rules: Arc::new(Rules {
             namespaces: Arc::new(settings.namespaces.clone()),
@@ -168,7 +209,7 @@ fn common(settings: &Settings) -> Common {
         }),
         verifier: Arc::new(Verifier::new(settings.tokens.clone(), settings.leeway)),
         rates: Arc::new(UserRates::new(&settings.limits)),
-        revoked: Arc::new(Revoked::new(settings.grant_lifetime)),
+        revoked,
     }
 }
 
@@ -190,7 +231,7 @@ fn tls(settings: &Settings) -> Result<Option<Tls>, StartError> {
 }
 
 /// Runs a future on a thread of its own.
-fn spawn<F: Future<Output = ()> + 'static>(
+pub(crate) fn spawn<F: Future<Output = ()> + 'static>(
     name: String,
     main: impl FnOnce() -> F + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {

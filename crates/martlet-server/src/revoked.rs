@@ -47,6 +47,12 @@ impl Revoked {
         }
     }
 
+    /// Everyone whose grants were taken back, and when.
+    pub fn all(&self) -> Vec<(Whom, UnixMillis)> {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.since.iter().map(|(whom, since)| (whom.clone(), *since)).collect()
+    }
+
     /// Whether a grant still stands.
     pub fn stands(&self, grant: &Grant) -> bool {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);

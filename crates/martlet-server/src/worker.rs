@@ -12,14 +12,15 @@ use std::time::Duration;
 
 use martlet_core::hub::{Lane, LaneId, LaneLimits, ReaderKey, Shard};
 use martlet_core::model::{Draft, NodeId};
-use martlet_core::port::Engine;
+use martlet_core::port::{Engine, News};
 use martlet_core::session::{Reply, Request, Rules};
 use martlet_core::time::Now;
-use martlet_engine::memory::MemoryStore;
+use martlet_engine::remote::Inbox;
 use martlet_transport::websocket::Inflater;
 use tokio::sync::{Notify, oneshot};
 
 use crate::clock::Clock;
+use crate::cluster::Reach;
 use crate::identity::Verifier;
 use crate::mail::{Control, Mail, Post, Whom};
 use crate::random;
@@ -66,6 +67,8 @@ pub struct Common {
     pub verifier: Arc<Verifier>,
     /// The rates of users, over all workers.
     pub rates: Arc<crate::rates::UserRates>,
+    /// The other nodes, and how well this one is connected with them.
+    pub reach: Reach,
     /// Since when grants of a user are good again.
     pub revoked: Arc<crate::revoked::Revoked>,
 }
@@ -116,20 +119,18 @@ pub struct ReadBuffer {
 
 impl Worker {
     /// A worker without sessions.
-    pub fn new(id: LaneId, common: Common, post: Post) -> Rc<Self> {
+    pub fn new(id: LaneId, common: Common, post: Post, engine: Box<dyn Engine>) -> Rc<Self> {
         let now = common.clock.now();
         let rules = &common.rules;
         let workers = post.workers().max(1);
         let channels_max = rules.limits.channels_per_node.div_ceil(workers);
-        let store = MemoryStore::new(now, channels_max, random::bits())
-            .with_bytes_max(rules.limits.history_bytes / workers);
         let namespaces = Arc::clone(&rules.namespaces);
         let layouts = Rc::new(Layouts::new(random::bits()));
         let state = State {
             sessions: Sessions::new(now.instant),
             lane: Lane::new(LaneLimits::from(&rules.limits), random::bits()),
             shard: Shard::new(namespaces, channels_max, random::bits()),
-            engine: Box::new(store),
+            engine,
             tickets: Tickets::default(),
             encoders: Encoders::new(Rc::clone(&layouts), DEFLATE_LEVEL),
             post,
@@ -174,6 +175,15 @@ impl Worker {
         read(&mut self.read.borrow_mut())
     }
 
+    /// Takes in what the engine's server says, for as long as the worker lives.
+    pub async fn hear_engine(self: Rc<Self>, inbox: Rc<Inbox>) {
+        loop {
+            inbox.arrived().await;
+            let now = self.now();
+            self.turn(|state| self.take_from_engine(state, now));
+        }
+    }
+
     /// Letters came from other workers, or from outside all of them.
     pub fn handle_mail(self: &Rc<Self>, mail: Vec<Mail>) {
         let now = self.now();
@@ -189,6 +199,7 @@ impl Worker {
         let mut state = self.state.borrow_mut();
         let result = work(&mut state);
         self.settle(&mut state);
+        state.engine.flush();
         state.post.flush();
         state.answers.drain(..).for_each(Outward::send);
         if state.lane.any_marked() {
@@ -226,6 +237,7 @@ impl Worker {
             Mail::Control(control, reply) => {
                 let _ = reply.send(self.control(state, now, control));
             }
+            Mail::Forgotten => state.shard.handle_news(News::Forgotten),
             Mail::Hello(reply) => {
                 let _ = reply.send(());
             }

@@ -19,6 +19,11 @@ pub struct ConfigurationArguments {
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Vec<String>,
 
+    /// The engine: memory, or an address such as redis://127.0.0.1:6379. Nodes with the same one
+    /// are one cluster
+    #[arg(long, value_name = "ADDRESS")]
+    pub engine: Option<String>,
+
     /// Set any key, such as limits.frame_bytes=128KiB; repeat it for several
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -37,6 +42,9 @@ impl ConfigurationArguments {
         if !self.listen.is_empty() {
             let value = self.listen.join(",");
             flags.push(Flag { flag: "--listen".into(), path: "server.listen".into(), value });
+        }
+        if let Some(value) = self.engine.clone() {
+            flags.push(Flag { flag: "--engine".into(), path: "engine.address".into(), value });
         }
         Ok(flags)
     }

@@ -109,6 +109,17 @@ pub enum LaneOutput {
         /// The newest offset.
         head: Offset,
     },
+    /// Tell the reader that it may be behind: nothing is heard of what happens in the channel.
+    Doubted {
+        /// Who.
+        reader: ReaderKey,
+        /// Where.
+        channel: ChannelName,
+        /// The last offset it was written.
+        offset: Offset,
+        /// The newest offset that is known here.
+        head: Offset,
+    },
     /// Tell the reader what it will never get.
     Gap {
         /// Who.

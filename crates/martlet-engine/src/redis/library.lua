@@ -248,6 +248,13 @@ end
 local function beat(keys, args)
   local leases, abouts, dying = unpack(keys)
   local node, now = args[1], clock()
+  -- If nobody's lease was good any more, it is this server that was away, and nobody is dead yet.
+  local last = redis.call('ZREVRANGE', leases, 0, 0, 'WITHSCORES')[2]
+  if last and tonumber(last) <= now then
+    for _, other in ipairs(redis.call('ZRANGE', leases, 0, -1)) do
+      redis.call('ZADD', leases, whole(now + tonumber(args[2])), other)
+    end
+  end
   local forgotten = 0
   if redis.call('SISMEMBER', dying, node) == 1 then
     forgotten = 2

@@ -14,7 +14,7 @@ use martlet_core::model::{ChannelName, NodeId};
 use martlet_core::port::{News, StoreError};
 use martlet_core::presence::Moved;
 use martlet_core::time::Instant;
-use redis::{ErrorKind, PushInfo, PushKind, RedisError, RedisResult, ServerErrorKind, Value};
+use redis::{PushInfo, PushKind, RedisResult, Value};
 use tokio::sync::mpsc;
 
 use super::Settings;
@@ -23,6 +23,8 @@ use super::canary::{Canary, Song};
 use super::desk::Desk;
 use super::keys::{Names, Partition};
 use super::link::{Host, Link, find};
+use super::verdict::{Verdict, verdict};
+use crate::random::Random;
 use crate::remote::{Inbox, Order};
 
 /// The most calls that are out at once. What comes meanwhile goes together by the next.
@@ -93,7 +95,7 @@ pub(super) struct Shore {
     out: HashMap<u64, Call>,
     numbers: u64,
     begun: tokio::time::Instant,
-    random: u64,
+    random: Random,
 }
 
 impl Shore {
@@ -108,7 +110,7 @@ impl Shore {
     ) -> Self {
         Self {
             names: Names::new(&settings.prefix),
-            random: settings.seed,
+            random: Random::new(settings.seed),
             settings,
             at,
             node,
@@ -176,8 +178,7 @@ impl Shore {
             };
             tracing::warn!(%error, "Redis cannot be used; connecting again");
             let _ = self.lost.send(());
-            self.random = next(self.random);
-            let jittered = pause.mul_f64(0.5 + (self.random % 1_000) as f64 / 1_000.0);
+            let jittered = pause.mul_f64(0.5 + (self.random.next() % 1_000) as f64 / 1_000.0);
             if self.meanwhile(tokio::time::sleep(jittered)).await.is_none() {
                 return;
             }
@@ -322,10 +323,7 @@ impl Shore {
 
     fn call(&mut self, link: &Link, doing: &mut FuturesUnordered<Doing>, mut call: Call) {
         let random = &mut self.random;
-        let command = call.command(&self.names, self.node, &mut || {
-            *random = next(*random);
-            mix(*random)
-        });
+        let command = call.command(&self.names, self.node, &mut || random.next());
         self.numbers += 1;
         let number = self.numbers;
         self.out.insert(number, call);
@@ -459,53 +457,4 @@ impl Shore {
 
 fn number_of(message: &[u8]) -> Option<u64> {
     std::str::from_utf8(message).ok()?.parse().ok()
-}
-
-/// What an error says of what was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    /// It was not done, and would not be now.
-    Refused,
-    /// It was not done: another server, or this one a little later, is the one to ask.
-    Elsewhere,
-    /// It was begun and failed.
-    Failed,
-    /// Nobody knows.
-    Broken,
-}
-
-fn verdict(error: &RedisError) -> Verdict {
-    match error.kind() {
-        ErrorKind::Server(kind) => match kind {
-            ServerErrorKind::Moved
-            | ServerErrorKind::Ask
-            | ServerErrorKind::TryAgain
-            | ServerErrorKind::ClusterDown
-            | ServerErrorKind::MasterDown
-            | ServerErrorKind::ReadOnly
-            | ServerErrorKind::BusyLoading => Verdict::Elsewhere,
-            _ if error.to_string().contains("Function not found") => Verdict::Elsewhere,
-            ServerErrorKind::ResponseError => Verdict::Failed,
-            _ => Verdict::Refused,
-        },
-        _ => match error.code() {
-            Some("OOM" | "MISCONF" | "NOREPLICAS" | "BUSY" | "NOPERM" | "NOAUTH") => {
-                Verdict::Refused
-            }
-            Some("UNBLOCKED" | "MOVED" | "ASK" | "READONLY") => Verdict::Elsewhere,
-            _ => Verdict::Broken,
-        },
-    }
-}
-
-/// The next of a sequence of numbers, and what is mixed out of one (SplitMix64). Ids and epochs
-/// have to differ, not to be secret.
-fn next(state: u64) -> u64 {
-    state.wrapping_add(0x9e37_79b9_7f4a_7c15)
-}
-
-fn mix(state: u64) -> u64 {
-    let mut z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

@@ -23,10 +23,14 @@ pub async fn health(State(site): State<Arc<Site>>) -> Outcome {
     json_of(&serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
 }
 
-/// `GET /ready`: clients are welcome. No more once the node is stopping.
+/// `GET /ready`: clients are welcome. Not while publications do not come through the engine, and
+/// no more once the node is stopping.
 pub async fn ready(State(site): State<Arc<Site>>) -> Response<Body> {
     if !site.ready.load(Ordering::Relaxed) {
         return refused(&Code::Shutdown.into());
+    }
+    if !site.reach.health().good() {
+        return refused(&Code::EngineUnavailable.into());
     }
     json_of(&serde_json::json!({"status": "ready"})).unwrap_or_else(|error| refused(&error.0))
 }

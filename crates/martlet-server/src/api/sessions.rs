@@ -13,7 +13,7 @@ use super::door::admit;
 use crate::clock::Clock;
 use crate::doors::Site;
 use crate::keys::Scope;
-use crate::mail::{Control, Mail, Whom};
+use crate::mail::{Control, Whom};
 
 /// The longest reason for a disconnect, in bytes.
 const REASON_BYTES_MAX: usize = 200;
@@ -93,6 +93,5 @@ impl About {
 }
 
 async fn control(site: &Site, control: Control) -> Outcome {
-    let counts = site.mailboxes.ask_all(|reply| Mail::Control(control.clone(), reply)).await?;
-    json_of(&Count { sessions: counts.into_iter().sum() })
+    json_of(&Count { sessions: site.reach.control(control).await? })
 }

@@ -7,26 +7,10 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use http::{Response, StatusCode};
-use martlet_core::hub::LaneId;
-use martlet_core::model::{Code, Refusal, SessionKey};
-use tokio::sync::oneshot;
+use martlet_core::model::{Code, SessionKey};
 
-use super::answer::{Outcome, Refused};
+use super::answer::Outcome;
 use crate::doors::Site;
-use crate::mail::{Mail, Mailboxes};
-
-/// Brings a frame to its session, on whichever worker that is.
-pub async fn send_frame(
-    mailboxes: &Mailboxes,
-    key: SessionKey,
-    frame: Bytes,
-) -> Result<(), Refusal> {
-    let (reply, answer) = oneshot::channel();
-    // A key of another node names a worker that this one may not have.
-    let sent = mailboxes.send(LaneId(key.worker()), vec![Mail::Frame(key, frame, reply)]);
-    sent.map_err(|_| Code::UnknownSession)?;
-    answer.await.map_err(|_| Code::Shutdown)?
-}
 
 /// `POST /v1/send`
 pub async fn send(
@@ -43,11 +27,11 @@ pub async fn send(
     let leaves = query.split('&').any(|pair| pair == "leave=true");
     // Nothing at all would be a sign of life, which nobody gives who goes.
     if !leaves || !body.is_empty() {
-        send_frame(&site.mailboxes, key, body).await.map_err(Refused)?;
+        site.reach.frame(key, body).await?;
     }
     if leaves {
         // A session that is no more has been left already.
-        let _ = site.mailboxes.send(LaneId(key.worker()), vec![Mail::Leave(key)]);
+        site.reach.leave(key);
     }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;

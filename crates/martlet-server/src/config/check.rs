@@ -70,7 +70,7 @@ impl Checker<'_> {
             grant_secret: self.secret("grant", &options.grant.secret, &options.grant.secret_file),
             grant_lifetime: self.time("grant.lifetime", options.grant.lifetime, SECOND, 365 * DAY),
             limits: self.limits(&options.limits),
-            engine: options.engine.kind,
+            engine: options.engine.address.clone(),
             log_format: options.log.format,
             log_level: options.log.level.clone(),
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use martlet_core::model;
 use martlet_core::model::{Access, Durability, Lagging};
 
+use super::engine::EngineAddress;
 use super::tree::section;
 use super::value::{Secret, Size, words};
 use crate::identity::Algorithm;
@@ -283,8 +284,11 @@ section! {
 section! {
     /// The engine.
     Engine {
-        /// Which engine. `memory`: this node alone, nothing kept over a restart.
-        value kind: EngineKind = EngineKind::Memory;
+        /// Which engine, and where. `memory`: this node alone, nothing kept over a restart.
+        /// `redis://[user:password@]host[:port][/database]`, `redis-sentinel://host,…/master` or
+        /// `redis-cluster://host,…` (`rediss…` with TLS): Redis 7. Nodes with the same address are
+        /// one cluster; `?prefix=NAME` keeps several apart.
+        value address: EngineAddress = EngineAddress::Memory;
     }
 }
 
@@ -299,13 +303,6 @@ section! {
     }
 }
 
-/// Which engine keeps histories and carries publications.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EngineKind {
-    /// This node's memory.
-    Memory,
-}
-
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -314,10 +311,6 @@ pub enum LogFormat {
     /// A JSON object a line.
     Json,
 }
-
-words!(EngineKind {
-    "memory" => EngineKind::Memory, EngineKind::Memory;
-});
 
 words!(LogFormat {
     "text" => LogFormat::Text, LogFormat::Text;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use martlet_core::model::{Limits, Namespaces};
 use martlet_transport::cors::Origins;
 
-use super::sections::{EngineKind, LogFormat};
+use super::engine::EngineAddress;
+use super::sections::LogFormat;
 use super::value::Secret;
 use crate::identity::TokenSource;
 use crate::keys::ApiKeys;
@@ -48,7 +49,7 @@ pub struct Settings {
     /// The limit on everything.
     pub limits: Limits,
     /// What keeps histories.
-    pub engine: EngineKind,
+    pub engine: EngineAddress,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// Which log lines are written.

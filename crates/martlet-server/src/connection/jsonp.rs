@@ -55,7 +55,7 @@ pub async fn answer(
     let said = match what {
         Ok(What::Poll(asked)) => poll::answer(worker, site, asked, elements).await,
         Ok(What::Send(key, frame)) => {
-            let sent = api::send_frame(&site.mailboxes, key, frame.into()).await;
+            let sent = site.reach.frame(key, frame.into()).await;
             sent.map(|()| Vec::new())
         }
         Err(refusal) => Err(refusal),

@@ -13,7 +13,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use martlet_core::hub::LaneId;
 use martlet_core::model::{Code, Refusal, SessionKey};
 use martlet_core::session::{Polled, Polls, Start};
 use martlet_protocol::plain;
@@ -24,8 +23,8 @@ use tokio::sync::oneshot;
 
 use super::parameter;
 use super::stream::{DetachUnlessBegun, native_frame, number, plain_query};
+use crate::cluster::known;
 use crate::doors::Site;
-use crate::mail::Mail;
 use crate::wire::{Carrier, Form, Grammar, WireKind};
 use crate::worker::{Answered, NewConnection, NextPoll, PlainOpening, Ticket, Uplink, Worker};
 
@@ -114,20 +113,8 @@ fn go_on<T: 'static>(
     next: NextPoll,
     say: fn(Answer) -> T,
 ) -> Answering<T> {
-    let (ticket, answered) = oneshot::channel();
-    let worker = LaneId(key.worker());
-    // A key of another node names a worker that this one may not have: then nobody will answer.
-    let _ = site.mailboxes.send(worker, vec![Mail::Poll(key, next, ticket)]);
-    let mut guard = TakeBackUnlessHeard { site, key, heard: false };
-    Box::pin(async move {
-        let answered = heard(answered).await;
-        guard.heard();
-        let answered = answered?;
-        match answered.polled {
-            Polled::Unknown => Err(Code::UnknownSession.into()),
-            _ => Ok(say(native(answered))),
-        }
-    })
+    let polling = site.reach.poll(key, next);
+    Box::pin(async move { Ok(say(native(known(polling.await?)?))) })
 }
 
 fn plain<T: 'static>(
@@ -217,29 +204,5 @@ impl Answer {
         }
         let body = [&self.lines, self.end.as_bytes(), b"\n"].concat();
         (StatusCode::OK, headers, body)
-    }
-}
-
-/// Tells the session that nobody waits for the answer any more.
-struct TakeBackUnlessHeard {
-    site: Arc<Site>,
-    key: SessionKey,
-    heard: bool,
-}
-
-impl TakeBackUnlessHeard {
-    /// The answer came.
-    fn heard(&mut self) {
-        self.heard = true;
-    }
-}
-
-impl Drop for TakeBackUnlessHeard {
-    fn drop(&mut self) {
-        if !self.heard {
-            // A worker that is gone has no sessions.
-            let worker = LaneId(self.key.worker());
-            let _ = self.site.mailboxes.send(worker, vec![Mail::PollGone(self.key)]);
-        }
     }
 }

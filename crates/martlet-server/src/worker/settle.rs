@@ -36,7 +36,7 @@ impl Worker {
         match output {
             ShardOutput::Store(ticket, request) => {
                 state.engine.submit(now, ticket, request);
-                hear_engine(state, now);
+                self.take_from_engine(state, now);
             }
             ShardOutput::Reply(to, reply) if to.lane == self.id => {
                 self.take_reply(state, now, to.ticket, reply);
@@ -47,6 +47,24 @@ impl Worker {
             ShardOutput::Unlisten(channel) => state.engine.unfollow(&channel),
             // The engine tells the other nodes.
             ShardOutput::Announce(_) => {}
+        }
+    }
+
+    /// Takes in what the engine has to say.
+    pub(super) fn take_from_engine(&self, state: &mut State, now: Now) {
+        while let Some((ticket, reply)) = state.engine.poll_reply() {
+            state.shard.handle_store(now, ticket, reply);
+        }
+        while let Some(news) = state.engine.poll_news() {
+            match news {
+                News::Silent => {
+                    self.common.reach.health().silent(true);
+                    state.lane.doubt();
+                }
+                News::Heard => self.common.reach.health().silent(false),
+                _ => {}
+            }
+            state.shard.handle_news(news);
         }
     }
 
@@ -126,6 +144,13 @@ impl Worker {
                     entry.session.handle_lagged(channel, offset, head);
                 }
             }
+            LaneOutput::Doubted { reader, channel, offset, head } => {
+                if let Some(entry) =
+                    state.sessions.by_reader(reader).and_then(|i| state.sessions.touch(i))
+                {
+                    entry.session.handle_doubted(channel, offset, head);
+                }
+            }
             LaneOutput::Gap { reader, gap } => {
                 if let Some(entry) =
                     state.sessions.by_reader(reader).and_then(|i| state.sessions.touch(i))
@@ -185,14 +210,11 @@ impl Worker {
                     state.lane.end(reader, &channel);
                 }
             }
-            Output::Replace(key) => {
-                let worker = LaneId(key.worker());
-                if worker == self.id {
-                    self.replace(state, key);
-                } else {
-                    state.post.put(worker, Mail::Replace(key));
-                }
+            Output::Replace(key) if key.node() != self.common.node => {
+                self.common.reach.replace(key);
             }
+            Output::Replace(key) if key.worker() == self.id.0 => self.replace(state, key),
+            Output::Replace(key) => state.post.put(LaneId(key.worker()), Mail::Replace(key)),
             Output::Close(close) => self.end_connection(state, index, &close),
         }
     }
@@ -320,16 +342,6 @@ impl Worker {
                 self.wait_for_last_poll(index);
             }
         }
-    }
-}
-
-/// Takes in what the engine has to say.
-fn hear_engine(state: &mut State, now: Now) {
-    while let Some((ticket, reply)) = state.engine.poll_reply() {
-        state.shard.handle_store(now, ticket, reply);
-    }
-    while let Some(news) = state.engine.poll_news() {
-        state.shard.handle_news(news);
     }
 }
 

@@ -155,6 +155,9 @@ impl Worker {
             LaneOutput::Lagged { reader, channel, offset, head } => {
                 self.for_reader(reader, |session| session.handle_lagged(channel, offset, head));
             }
+            LaneOutput::Doubted { reader, channel, offset, head } => {
+                self.for_reader(reader, |session| session.handle_doubted(channel, offset, head));
+            }
             LaneOutput::Gap { reader, gap } => {
                 self.for_reader(reader, |session| session.handle_gap(gap));
             }

@@ -129,6 +129,21 @@ impl Lane {
         }
     }
 
+    /// Nothing is heard of what happens in the channels: every reader may be behind.
+    pub fn doubt(&mut self) {
+        for (key, reader) in &self.readers {
+            for place in reader.places.iter().filter(|place| place.state != State::Free) {
+                let stream = &self.streams[place.stream as usize];
+                self.outputs.push_back(LaneOutput::Doubted {
+                    reader: ReaderKey(key as u32),
+                    channel: stream.name.clone(),
+                    offset: place.offset,
+                    head: stream.head.offset,
+                });
+            }
+        }
+    }
+
     /// Finds a page for a place that is behind: its index and the frame to begin with. Where
     /// there is none, asks for it, and the place waits.
     pub(super) fn page_for(&mut self, key: ReaderKey, slot: u16) -> Option<(usize, u64)> {

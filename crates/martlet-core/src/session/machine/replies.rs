@@ -52,6 +52,12 @@ impl Session {
         self.tell(0, Event::Lagged { channel, offset, head });
     }
 
+    /// Nothing is heard of what happens in a channel. That is nobody's fault who reads it, so it is
+    /// told and no more.
+    pub fn handle_doubted(&mut self, channel: ChannelName, offset: Offset, head: Offset) {
+        self.tell(0, Event::Lagged { channel, offset, head });
+    }
+
     /// The lane found that something cannot be had any more.
     pub fn handle_gap(&mut self, gap: Gap) {
         self.tell(0, Event::Gap(gap));

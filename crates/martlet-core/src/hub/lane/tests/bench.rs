@@ -211,6 +211,9 @@ impl Bench {
                 LaneOutput::Lagged { reader, channel, offset, head } => {
                     self.tell(reader, &format!("lagged {channel} {offset} {head}"));
                 }
+                LaneOutput::Doubted { reader, channel, offset, head } => {
+                    self.tell(reader, &format!("doubted {channel} {offset} {head}"));
+                }
                 LaneOutput::Gap { reader, gap } => self.tell(reader, &gap_text(&gap)),
             }
         }

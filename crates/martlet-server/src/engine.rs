@@ -1,0 +1,47 @@
+//! A worker's engine, by its address: the half that the worker asks, and the half that talks to a
+//! server, if there is one.
+
+use std::pin::Pin;
+use std::rc::Rc;
+
+use martlet_core::model::{Limits, NodeId};
+use martlet_core::port::Engine;
+use martlet_core::time::Now;
+use martlet_engine::memory::MemoryStore;
+use martlet_engine::redis;
+use martlet_engine::remote::{Inbox, Remote};
+
+use crate::config::EngineAddress;
+use crate::random;
+
+/// What works beside a worker for its engine.
+pub struct Far {
+    /// Where what comes from the server is found.
+    pub inbox: Rc<Inbox>,
+    /// What talks to it; to be run on the worker's thread.
+    pub working: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+/// Both halves of a worker's engine, one of `workers`.
+pub fn engine(
+    address: &EngineAddress,
+    now: Now,
+    node: NodeId,
+    limits: &Limits,
+    workers: usize,
+) -> (Box<dyn Engine>, Option<Far>) {
+    match address {
+        EngineAddress::Memory => {
+            let channels_max = limits.channels_per_node.div_ceil(workers);
+            let store = MemoryStore::new(now, channels_max, random::bits());
+            (Box::new(store.with_bytes_max(limits.history_bytes / workers)), None)
+        }
+        EngineAddress::Redis(settings) => {
+            let (near, far) = Remote::new();
+            let settings = (**settings).clone().with_seed(random::bits());
+            let inbox = near.inbox();
+            let working = Box::pin(redis::run(settings, node, far));
+            (Box::new(near), Some(Far { inbox, working }))
+        }
+    }
+}
