@@ -5,6 +5,7 @@
 //! them. [`transcript`] replays golden transcripts through the same worker.
 
 pub mod client;
+pub mod contract;
 pub mod depot;
 pub mod dice;
 pub mod follower;
