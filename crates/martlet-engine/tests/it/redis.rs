@@ -11,6 +11,7 @@ use super::site::Remotes;
 
 mod contract;
 mod faults;
+mod members;
 
 /// A Redis with a folder of its own.
 pub struct Redis {

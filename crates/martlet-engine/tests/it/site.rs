@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use martlet_core::model::{NodeId, UnixMillis};
-use martlet_core::port::{Engine, News, StoreReply, StoreRequest, StoreTicket};
+use martlet_core::port::Engine;
 use martlet_core::time::{Instant, Now};
 use martlet_engine::remote::{FarEnd, Remote};
 use martlet_sim::contract::Site;
@@ -41,17 +41,25 @@ impl Remotes {
         Self { runtime: Rc::new(runtime.unwrap()), makes, mark: std::process::id(), begun }
     }
 
-    /// Runs something in the runtime, far halves beside it.
-    pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
-        self.runtime.block_on(future)
+    /// What tells the time.
+    pub fn clock(&self) -> impl Fn() -> Now + use<> {
+        let begun = self.begun;
+        move || now(begun)
     }
+}
+
+fn now(begun: std::time::Instant) -> Now {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    let instant = Instant(begun.elapsed().as_micros() as u64);
+    Now { instant, wall: UnixMillis(wall) }
 }
 
 impl Site for Remotes {
     fn engine(&mut self, node: u32) -> Box<dyn Engine> {
         let (near, far) = Remote::new();
         let working = (self.makes)(NodeId::new(node), far);
-        self.runtime.block_on(async { tokio::task::spawn_local(working) });
+        let beginning = async { drop(tokio::task::spawn_local(working)) };
+        self.runtime.block_on(beginning);
         Box::new(near)
     }
 
@@ -64,59 +72,11 @@ impl Site for Remotes {
     }
 
     fn now(&self) -> Now {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
-        let instant = Instant(self.begun.elapsed().as_micros() as u64);
-        Now { instant, wall: UnixMillis(wall) }
+        now(self.begun)
     }
 
     fn mark(&self) -> u32 {
         self.mark
-    }
-}
-
-/// One engine, asked and listened to by a test.
-pub struct Desk {
-    pub engine: Box<dyn Engine>,
-    tickets: u64,
-    replies: Vec<(StoreTicket, StoreReply)>,
-    pub news: Vec<News>,
-}
-
-impl Desk {
-    /// The engine of a node.
-    pub fn new(site: &mut Remotes, node: u32) -> Self {
-        Self { engine: site.engine(node), tickets: 0, replies: Vec::new(), news: Vec::new() }
-    }
-
-    /// Asks, and does not wait.
-    pub fn ask(&mut self, now: Now, request: StoreRequest) -> StoreTicket {
-        self.tickets += 1;
-        self.engine.submit(now, StoreTicket(self.tickets), request);
-        self.engine.flush();
-        StoreTicket(self.tickets)
-    }
-
-    /// Takes in what has come.
-    pub fn take_in(&mut self) {
-        while let Some(reply) = self.engine.poll_reply() {
-            self.replies.push(reply);
-        }
-        while let Some(news) = self.engine.poll_news() {
-            self.news.push(news);
-        }
-    }
-
-    /// The answer to a question, if it has come.
-    pub fn answer(&mut self, ticket: StoreTicket) -> Option<StoreReply> {
-        self.take_in();
-        let index = self.replies.iter().position(|(of, _)| *of == ticket)?;
-        Some(self.replies.swap_remove(index).1)
-    }
-
-    /// Asks, and waits for the answer.
-    pub fn asked(&mut self, site: &mut Remotes, request: StoreRequest) -> StoreReply {
-        let ticket = self.ask(site.now(), request);
-        wait(site, "an answer", || self.answer(ticket))
     }
 }
 
