@@ -16,6 +16,7 @@ mod answer;
 mod channels;
 mod door;
 mod metrics;
+mod nodes;
 mod operations;
 mod page;
 mod publish;
@@ -44,6 +45,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Site>>)> {
         ("/v1/publish", post(publish::publish)),
         ("/v1/broadcast", post(publish::broadcast)),
         ("/v1/batch", post(publish::batch)),
+        ("/v1/nodes", get(nodes::list)),
         ("/v1/channels", get(channels::list)),
         ("/v1/channels/{channel}/history", get(channels::history)),
         ("/v1/channels/{channel}/presence", get(channels::presence)),

@@ -31,7 +31,7 @@ use tokio::sync::{Notify, watch};
 use tower::ServiceExt as _;
 
 use crate::api;
-use crate::cluster::Reach;
+use crate::cluster::{About, Reach};
 use crate::config::Settings;
 use crate::connection::stream::OneWay;
 use crate::connection::{Door, jsonp, poll, stream, websocket};
@@ -55,6 +55,8 @@ const PIPE_BYTES: usize = 64 * 1024;
 pub struct Site {
     /// The ways to the workers.
     pub mailboxes: Mailboxes,
+    /// What the node says of itself, beside its counts.
+    pub about: About,
     /// The ways to sessions, wherever they are.
     pub reach: Reach,
     /// Which keys the backend API takes.
@@ -77,12 +79,14 @@ impl Site {
     pub fn new(
         settings: &Settings,
         mailboxes: Mailboxes,
+        about: About,
         reach: Reach,
         tls: Option<Tls>,
         ready: AtomicBool,
     ) -> Self {
         Self {
             mailboxes,
+            about,
             reach,
             keys: settings.keys.clone(),
             limits: settings.limits.clone(),

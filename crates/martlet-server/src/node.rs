@@ -95,14 +95,15 @@ impl Node {
         let (others, member) = match &settings.engine {
             EngineAddress::Memory => (Others::none(node), None),
             engine => {
-                let (others, joining) = cluster::begin(engine, node, about, &mailboxes, &revoked)?;
+                let (others, joining) =
+                    cluster::begin(engine, node, about.clone(), &mailboxes, &revoked)?;
                 (others, Some(joining))
             }
         };
         let reach = Reach::new(mailboxes.clone(), others);
         let secret = member.as_ref().map(|member| member.secret.clone());
         let common = common(settings, secret, reach.clone(), revoked);
-        let site = Arc::new(Site::new(settings, mailboxes.clone(), reach, tls, ready));
+        let site = Arc::new(Site::new(settings, mailboxes.clone(), about, reach, tls, ready));
         for (number, letters) in letters.into_iter().enumerate() {
             let number = LaneId(number as u16);
             let (site, stop) = (Arc::clone(&site), stop.clone());

@@ -16,7 +16,6 @@ use super::door::admit;
 use crate::clock::Clock;
 use crate::doors::Site;
 use crate::keys::Scope;
-use crate::mail::Mail;
 
 /// How many channels or publications are answered unless the request says.
 const PAGE: usize = 100;
@@ -45,7 +44,7 @@ struct List {
     more: bool,
 }
 
-/// `GET /v1/channels`: those that are followed or have members at this moment.
+/// `GET /v1/channels`: those that are followed or have members at this moment, on any node.
 pub async fn list(
     State(site): State<Arc<Site>>,
     headers: HeaderMap,
@@ -54,16 +53,7 @@ pub async fn list(
     admit(&site, &headers, Scope::Read)?;
     let Query(query) = query.map_err(|error| bad_query(error.body_text()))?;
     let limit = query.limit.unwrap_or(PAGE).min(site.limits.history_page);
-    let request = || Request::Channels { prefix: query.prefix.as_str().into(), limit: limit + 1 };
-    let replies = site.mailboxes.ask_all(|reply| Mail::Ask(request(), reply)).await?;
-    let mut channels = Vec::new();
-    for reply in replies {
-        match reply {
-            Reply::Channels(part) => channels.extend(part),
-            other => return Err(unexpected(other)),
-        }
-    }
-    channels.sort_by(|a, b| a.channel.cmp(&b.channel));
+    let mut channels = site.reach.channels(&query.prefix, limit + 1).await;
     let more = channels.len() > limit;
     channels.truncate(limit);
     json_of(&List { channels: channels.into_iter().map(listed).collect(), more })

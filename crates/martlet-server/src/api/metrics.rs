@@ -6,7 +6,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
 
 use crate::worker::WorkerStats;
@@ -15,10 +15,23 @@ use crate::worker::WorkerStats;
 #[derive(Debug)]
 struct Workers(Vec<WorkerStats>);
 
-/// Writes the counts.
-pub fn exposition(stats: Vec<WorkerStats>) -> Result<String, fmt::Error> {
+/// Writes the counts: of the workers, how many nodes there are, and whether publications come
+/// through the engine.
+pub fn exposition(
+    stats: Vec<WorkerStats>,
+    nodes: usize,
+    engine: bool,
+) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("martlet");
     registry.register_collector(Box::new(Workers(stats)));
+    for (name, help, value) in [
+        ("nodes", "Nodes that live, this one too", nodes as i64),
+        ("engine_good", "Whether publications come through the engine", engine.into()),
+    ] {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(value);
+        registry.register(name, help, gauge);
+    }
     let mut out = String::new();
     encode(&mut out, &registry)?;
     Ok(out)

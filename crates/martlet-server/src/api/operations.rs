@@ -38,7 +38,8 @@ pub async fn ready(State(site): State<Arc<Site>>) -> Response<Body> {
 /// `GET /metrics`: for Prometheus.
 pub async fn metrics(State(site): State<Arc<Site>>) -> Outcome {
     let stats = site.mailboxes.ask_all(Mail::Stats).await?;
-    let exposition = exposition(stats).map_err(|_| Code::Internal)?;
+    let (nodes, good) = (site.reach.others().alive().len(), site.reach.health().good());
+    let exposition = exposition(stats, nodes, good).map_err(|_| Code::Internal)?;
     Ok(text("application/openmetrics-text; version=1.0.0; charset=utf-8", exposition))
 }
 

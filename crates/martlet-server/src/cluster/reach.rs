@@ -2,14 +2,16 @@
 //! session's key says where.
 
 use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::time::Duration;
 
 use bytes::Bytes;
 use martlet_core::hub::LaneId;
-use martlet_core::model::{Code, Refusal, SessionKey};
-use martlet_core::session::Polled;
+use martlet_core::model::{ChannelName, Code, Position, Refusal, SessionKey};
+use martlet_core::session::{ChannelState, Polled};
 use tokio::sync::oneshot;
 
+use super::task::channels;
 use super::{Answer, Health, Others, Question};
 use crate::mail::{Control, Mail, Mailboxes, Stopping};
 use crate::worker::{Answered, NextPoll};
@@ -125,6 +127,26 @@ impl Reach {
         Poll { reach: self.clone(), key, number, waits: Waits::There(answered), heard: false }
     }
 
+    /// The first channels by name that begin so and are followed or have members, on any node, with
+    /// the counts of all nodes added up.
+    pub async fn channels(&self, prefix: &str, limit: usize) -> Vec<ChannelState> {
+        let question = Question::Channels(prefix.into(), limit);
+        let (here, there) =
+            tokio::join!(channels(&self.mailboxes, prefix, limit), self.others.ask_all(question),);
+        let there = there.into_iter().flat_map(|answer| match answer {
+            Answer::Channels(channels) => channels,
+            _ => Vec::new(),
+        });
+        let mut all: BTreeMap<ChannelName, ChannelState> = BTreeMap::new();
+        for state in here.into_iter().chain(there) {
+            match all.entry(state.channel.clone()) {
+                Entry::Vacant(entry) => _ = entry.insert(state),
+                Entry::Occupied(mut entry) => add_up(entry.get_mut(), &state),
+            }
+        }
+        all.into_values().take(limit).collect()
+    }
+
     /// Does something with sessions on all nodes; gives with how many.
     pub async fn control(&self, control: Control) -> Result<usize, Stopping> {
         let mail = |reply| Mail::Control(control.clone(), reply);
@@ -193,6 +215,16 @@ fn refusal(answer: Answer) -> Refusal {
             tracing::error!(?other, "another node gave the wrong kind of answer");
             Code::Internal.into()
         }
+    }
+}
+
+/// Adds what another node knows of the same channel. The head farthest on is the newest.
+fn add_up(state: &mut ChannelState, other: &ChannelState) {
+    state.subscribers += other.subscribers;
+    state.members += other.members;
+    let farther = |head: Position| state.head.is_none_or(|known| known.offset < head.offset);
+    if let Some(head) = other.head.filter(|head| farther(*head)) {
+        state.head = Some(head);
     }
 }
 

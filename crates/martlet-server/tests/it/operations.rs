@@ -20,6 +20,20 @@ async fn a_node_is_alive_and_ready() {
 }
 
 #[tokio::test]
+async fn a_node_alone_is_the_only_one() {
+    let node = TestNode::open(|_| {});
+    let _follower = Follower::open(&node, Route::SocketJson, &["a"]).await;
+    node.backend().publish("a", 1).await;
+    let answer = Http::new(&node).get("/v1/nodes").await.good();
+    let [this] = answer["nodes"].as_array().unwrap().as_slice() else { panic!("{answer}") };
+    assert_eq!((&this["this"], &this["listen"]), (&json!(true), &json!([node.address])));
+    for of in [this, &answer["total"]] {
+        let counts = (&of["sessions"], &of["connections"], &of["publications"]);
+        assert_eq!(counts, (&json!(1), &json!(1), &json!(1)));
+    }
+}
+
+#[tokio::test]
 async fn a_stopping_node_is_not_ready() {
     let node = TestNode::open(|_| {});
     // Halves of requests, the others of which come when it has begun to stop; and a client that
