@@ -193,6 +193,12 @@ impl Others {
         self.alive.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether another node is known to live.
+    pub fn lives(&self, node: NodeId) -> bool {
+        let alive = self.alive.read().unwrap_or_else(PoisonError::into_inner);
+        node != self.node && alive.iter().any(|alive| alive.node == node)
+    }
+
     /// These live now. Gives those who did, and do no more.
     fn set_alive(&self, alive: Vec<Alive>) -> BTreeSet<NodeId> {
         let now: BTreeSet<_> = alive.iter().map(|alive| alive.node).collect();

@@ -4,7 +4,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
-use martlet_core::port::{StoreError, StoreReply, StoreTicket};
+use martlet_core::port::{StoreError, StoreReply, StoreRequest, StoreTicket};
 use martlet_core::time::Instant;
 
 use super::calls::{Asked, failed};
@@ -18,8 +18,10 @@ mod tests;
 /// again later.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The most questions that wait. Beyond it they are refused at once.
+/// The most questions that wait, and the most bytes of data in them. Beyond it they are refused at
+/// once.
 const WAITING_MAX: usize = 20_000;
+const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What waits.
 #[derive(Debug, Default)]
@@ -27,6 +29,8 @@ pub(super) struct Desk {
     /// The channels.
     pub interest: Interest,
     waiting: VecDeque<(Instant, Asked)>,
+    /// How much data is in what waits.
+    bytes: usize,
     /// Questions that were refused by a server that was not the right one, once.
     again: HashSet<StoreTicket>,
     /// Since when nothing can be sent.
@@ -51,7 +55,9 @@ impl Desk {
 
     /// A question waits to be sent.
     pub fn wait(&mut self, now: Instant, asked: Asked) {
-        if self.waiting.len() < WAITING_MAX {
+        let bytes = bytes(&asked);
+        if self.waiting.len() < WAITING_MAX && self.bytes + bytes <= WAITING_BYTES_MAX {
+            self.bytes += bytes;
             self.waiting.push_back((now.after(PATIENCE), asked));
         } else {
             self.answers.extend(failed([asked], StoreError::Unavailable));
@@ -63,6 +69,7 @@ impl Desk {
     pub fn try_again(&mut self, now: Instant, asked: Vec<Asked>) {
         for asked in asked.into_iter().rev() {
             if self.again.insert(asked.0) {
+                self.bytes += bytes(&asked);
                 self.waiting.push_front((now.after(PATIENCE), asked));
             } else {
                 self.again.remove(&asked.0);
@@ -74,7 +81,9 @@ impl Desk {
     /// Questions that are sent now, in order.
     pub fn take_waiting(&mut self, most: usize) -> Vec<Asked> {
         let most = most.min(self.waiting.len());
-        self.waiting.drain(..most).map(|(_, asked)| asked).collect()
+        let taken: Vec<_> = self.waiting.drain(..most).map(|(_, asked)| asked).collect();
+        self.bytes -= taken.iter().map(bytes).sum::<usize>();
+        taken
     }
 
     /// Whether any waits.
@@ -101,6 +110,7 @@ impl Desk {
     /// Gives up what has waited too long.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some((_, asked)) = self.waiting.pop_front_if(|(until, _)| *until <= now) {
+            self.bytes -= bytes(&asked);
             self.again.remove(&asked.0);
             self.answers.extend(failed([asked], StoreError::Unavailable));
         }
@@ -113,5 +123,13 @@ impl Desk {
     /// Answers to what was given up.
     pub fn take_answers(&mut self) -> Vec<(StoreTicket, StoreReply)> {
         std::mem::take(&mut self.answers)
+    }
+}
+
+/// How much data is in a question.
+fn bytes(asked: &Asked) -> usize {
+    match &asked.1 {
+        StoreRequest::Append { draft, .. } => draft.data.len(),
+        _ => 0,
     }
 }

@@ -222,6 +222,12 @@ local function members(keys, args)
   return lists
 end
 
+-- Tells a canary to whoever listens. Being a function that might write, it is refused by a server
+-- that is no master any more, which would tell its own canary and nothing else.
+local function sing(keys, args)
+  return redis.call('SPUBLISH', keys[1], args[1])
+end
+
 -- Lets the members of a dead node go, in some channels of a partition. keys: at:NODE. args: the
 -- node, what the names of w and of l begin with, the most channels. Gives how many channels are
 -- left.
@@ -286,6 +292,7 @@ redis.register_function('martlet_append_1', append)
 redis.register_function('martlet_read_1', read)
 redis.register_function('martlet_move_1', move)
 redis.register_function('martlet_members_1', members)
+redis.register_function('martlet_sing_1', sing)
 redis.register_function('martlet_reap_1', reap)
 redis.register_function('martlet_beat_1', beat)
 redis.register_function('martlet_leave_1', leave)

@@ -14,7 +14,7 @@ use martlet_core::model::{ChannelName, NodeId};
 use martlet_core::port::{News, StoreError};
 use martlet_core::presence::Moved;
 use martlet_core::time::Instant;
-use redis::{PushInfo, PushKind, RedisResult, Value};
+use redis::{PushInfo, PushKind, RedisError, RedisResult, Value};
 use tokio::sync::mpsc;
 
 use super::Settings;
@@ -23,6 +23,7 @@ use super::canary::{Canary, Song};
 use super::desk::Desk;
 use super::keys::{Names, Partition};
 use super::link::{Host, Link, find};
+use super::settings::Kind;
 use super::verdict::{Verdict, verdict};
 use crate::random::Random;
 use crate::remote::{Inbox, Order};
@@ -35,6 +36,10 @@ const QUESTIONS_MAX: usize = 512;
 
 /// The most channels that are listened to by one call.
 const LISTEN_MAX: usize = 512;
+
+/// After how many canaries the sentinels are asked whether the master is still the one: one that is
+/// cut off from them does not know that it is none any more.
+const SONGS: u64 = 2;
 
 /// How often deadlines are looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -75,6 +80,8 @@ enum Done {
     Called(u64, RedisResult<Value>),
     Listens(Vec<ChannelName>, RedisResult<()>),
     Sent(RedisResult<()>),
+    /// The server that is the one to use, if anybody knows.
+    Found(Option<Host>),
 }
 
 type Doing = Pin<Box<dyn Future<Output = Done>>>;
@@ -89,6 +96,8 @@ pub(super) struct Shore {
     orders: mpsc::UnboundedReceiver<Told>,
     /// Told when the server is not the one to ask, or is gone.
     lost: mpsc::UnboundedSender<()>,
+    /// The server that is used.
+    host: Option<Host>,
     desk: Desk,
     canary: Canary,
     /// Calls that are out.
@@ -117,6 +126,7 @@ impl Shore {
             inbox,
             orders,
             lost,
+            host: None,
             desk: Desk::default(),
             canary: Canary::new(Instant(0)),
             out: HashMap::default(),
@@ -163,13 +173,13 @@ impl Shore {
                     Where::Settings => find(&settings, 0).await?,
                     Where::Cluster(host, _) => host,
                 };
-                Link::open(&settings, &host).await
+                Ok((Link::open(&settings, &host).await?, host))
             };
             let error = match self.meanwhile(opening).await {
                 None => return,
-                Some(Err(error)) => error.to_string(),
-                Some(Ok(mut link)) => {
-                    pause = PAUSE;
+                Some(Err(error)) => RedisError::to_string(&error),
+                Some(Ok((mut link, host))) => {
+                    (pause, self.host) = (PAUSE, Some(host));
                     match self.serve(&mut link).await {
                         Ended::Stopped => return,
                         Ended::Broken(why) => why,
@@ -233,10 +243,14 @@ impl Shore {
     }
 
     fn sing(&mut self, link: &Link, doing: &mut FuturesUnordered<Doing>, number: u64) {
-        let mut command = redis::cmd("SPUBLISH");
-        command.arg(self.canary_channel()).arg(number.to_string());
+        let mut command = redis::cmd("FCALL");
+        command.arg("martlet_sing_1").arg(1).arg(self.canary_channel()).arg(number);
         let sung = link.ask(command);
         self.begin(doing, async move { Done::Sent(sung.await.map(drop)) });
+        if matches!(self.settings.kind, Kind::Sentinel { .. }) && number.is_multiple_of(SONGS) {
+            let settings = self.settings.clone();
+            self.begin(doing, async move { Done::Found(find(&settings, 0).await.ok()) });
+        }
     }
 
     /// Begins something. It is polled at once, because that sends it: what is begun later is sent
@@ -364,7 +378,10 @@ impl Shore {
                 }
                 Ok(())
             }
-            Done::Sent(Ok(())) => Ok(()),
+            Done::Found(Some(host)) if self.host.as_ref() != Some(&host) => {
+                Err("the sentinels name another master".into())
+            }
+            Done::Sent(Ok(())) | Done::Found(_) => Ok(()),
             Done::Listens(_, Err(error)) | Done::Sent(Err(error)) => Err(error.to_string()),
         }
     }

@@ -72,7 +72,16 @@ impl Reach {
             true => self.others.ask(key.node(), question).await,
             false => None,
         };
-        answer.ok_or_else(|| Code::UnknownSession.into())
+        answer.ok_or_else(|| self.no_answer(key))
+    }
+
+    /// What it means that nobody answers for a session. Of a node that lives the next answer may
+    /// come; what it may have done it knows by the frame's numbers, if it is asked again.
+    fn no_answer(&self, key: SessionKey) -> Refusal {
+        match self.others.lives(key.node()) {
+            true => Code::EngineUnavailable.into(),
+            false => Code::UnknownSession.into(),
+        }
     }
 
     /// The client of a session goes for good.
@@ -109,7 +118,7 @@ impl Reach {
                 }
             };
             poll.heard();
-            heard.unwrap_or_else(|| Err(Code::UnknownSession.into()))
+            heard.unwrap_or_else(|| Err(poll.reach.no_answer(poll.key)))
         }
     }
 

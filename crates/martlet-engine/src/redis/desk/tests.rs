@@ -1,5 +1,5 @@
-use martlet_core::model::{ChannelName, ClientId};
-use martlet_core::port::StoreRequest;
+use martlet_core::model::{ChannelName, ClientId, Data, Draft};
+use martlet_core::stream::Keep;
 
 use super::*;
 
@@ -72,4 +72,30 @@ fn what_is_too_much_is_refused_at_once() {
     let mut desk = Desk::default();
     desk.take(at(0), (0..=WAITING_MAX as u64).map(ask).collect());
     assert_eq!(unavailable(&mut desk), [WAITING_MAX as u64]);
+}
+
+#[test]
+fn the_data_of_what_waits_is_limited() {
+    let mut desk = Desk::default();
+    let draft = Draft {
+        channel: channel(),
+        name: None,
+        reference: None,
+        tags: Vec::new(),
+        from: None,
+        idempotency_key: None,
+        data: Data::Bytes(vec![0; WAITING_BYTES_MAX / 2].into()),
+    };
+    let keep = Keep { size: 1, age: Duration::from_secs(1) };
+    let publish = |ticket| {
+        let draft = draft.clone();
+        Order::Ask(StoreTicket(ticket), StoreRequest::Append { draft, keep })
+    };
+    desk.take(at(0), vec![publish(1), publish(2), publish(3), ask(4)]);
+    assert_eq!(unavailable(&mut desk), [3]);
+    assert_eq!(tickets(&desk.take_waiting(1)), [1]);
+    desk.take(at(0), vec![publish(5)]);
+    assert_eq!(unavailable(&mut desk), [0; 0]);
+    desk.handle_timeout(at(2_000));
+    assert_eq!((unavailable(&mut desk), desk.bytes), (vec![2, 4, 5], 0));
 }
