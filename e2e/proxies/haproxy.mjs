@@ -6,7 +6,18 @@ import { ProxyProcess } from "./process.mjs";
 /** Debian's own times, which leave a tunnel to that of the server. */
 const ORDINARY = "timeout client 50s\n  timeout server 50s";
 
-const text = (port, bind, upstream, timeouts) => `
+/** One server is tried; of several only those that are ready, and another if one is gone. */
+const servers = (ports) =>
+  ports.length === 1
+    ? `  server one 127.0.0.1:${ports[0]}`
+    : `  balance roundrobin
+  option httpchk GET /ready
+  option redispatch 1
+  retries 3
+  retry-on conn-failure
+${ports.map((port, i) => `  server node${i} 127.0.0.1:${port} check inter 250ms`).join("\n")}`;
+
+const text = (port, bind, upstreams, timeouts) => `
 global
   log stdout format raw daemon
 defaults
@@ -19,11 +30,12 @@ frontend in
   bind 127.0.0.1:${port}${bind}
   default_backend martlet
 backend martlet
-  server one 127.0.0.1:${upstream}
+${servers(upstreams)}
 `;
 
 /**
- * Starts one before the server at `upstream`. `short` is a silence in seconds after which it gives
+ * Starts one before the server at `upstream`, or before several, to which it deals requests out in
+ * turn. `short` is a silence in seconds after which it gives
  * the server up and cuts tunnels; `tls: true` speaks HTTP/2 to browsers, WebSocket too.
  */
 export function startHaproxy(upstream, { short, tls = false } = {}) {
@@ -33,7 +45,7 @@ export function startHaproxy(upstream, { short, tls = false } = {}) {
       : `timeout client 50s\n  timeout server ${short}s\n  timeout tunnel ${short}s`;
   const configure = async (port, folder) => {
     const bind = tls ? ` ssl crt ${(await certificate(folder)).both} alpn h2,http/1.1` : "";
-    return text(port, bind, new URL(upstream).port, timeouts);
+    return text(port, bind, [upstream].flat().map((url) => new URL(url).port), timeouts);
   };
   const args = (path) => ["-db", "-f", path];
   return ProxyProcess.start("haproxy", configure, args, tls ? "https" : "http");

@@ -1,0 +1,53 @@
+/** Several nodes on one Redis, and a HAProxy that deals requests out to them in turn. */
+
+import { startHaproxy } from "./proxies/haproxy.mjs";
+import { startRedis } from "./proxies/redis.mjs";
+import { MartletServer } from "./server.mjs";
+
+/** The programs that it takes. */
+export const NEEDS = ["redis-server", "haproxy"];
+
+/** The nodes, what is behind them and what is before. */
+export class Nodes {
+  #redis;
+  #proxy;
+
+  /** Starts so many. The first is never killed: it is the one that the backend speaks to. */
+  static async start(count) {
+    const nodes = new Nodes();
+    nodes.#redis = await startRedis();
+    const starting = Array.from({ length: count }, () => nodes.#begin(0));
+    nodes.all = await Promise.all(starting);
+    nodes.#proxy = await startHaproxy(nodes.all.map(({ url }) => url));
+    return nodes;
+  }
+
+  #begin(port) {
+    return MartletServer.start(port, ["--engine", this.#redis.url]);
+  }
+
+  /** Where clients go. */
+  get url() {
+    return this.#proxy.url;
+  }
+
+  /** The node that the backend speaks to. */
+  get first() {
+    return this.all[0];
+  }
+
+  /** Ends a node as a power cut does, and starts it again; not the first. */
+  async kill(number) {
+    const index = 1 + (number % (this.all.length - 1));
+    const { port } = this.all[index];
+    await this.all[index].stop("SIGKILL");
+    this.all[index] = await this.#begin(port);
+  }
+
+  /** Ends everything. */
+  async stop() {
+    await this.#proxy?.close();
+    await Promise.all(this.all.map((node) => node.stop()));
+    await this.#redis.close();
+  }
+}
