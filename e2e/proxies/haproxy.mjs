@@ -11,6 +11,7 @@ const servers = (ports) =>
   ports.length === 1
     ? `  server one 127.0.0.1:${ports[0]}`
     : `  balance roundrobin
+  option http-no-delay
   option httpchk GET /ready
   option redispatch 1
   retries 3
