@@ -34,6 +34,10 @@ use crate::revoked::Revoked;
 /// How long other nodes may take to answer what they can answer at once.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long a node is waited for that is not known to live. It may have just begun; more likely it
+/// is dead, and whoever asks has to be told so.
+const UNKNOWN: Duration = Duration::from_millis(1_500);
+
 /// What the cluster's thread is to do for others of this node.
 #[derive(Debug)]
 pub enum Wish {
@@ -229,6 +233,10 @@ impl Others {
         patience: Duration,
     ) -> (u64, oneshot::Receiver<Vec<Answer>>) {
         let (answers, answered) = oneshot::channel();
+        let patience = match whom.iter().all(|node| self.lives(*node)) {
+            true => patience,
+            false => patience.min(UNKNOWN),
+        };
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         self.wish(Wish::Ask { number, whom, question, patience, answers });
         (number, answered)
