@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use martlet_core::model::{ChannelName, NodeId};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::Settings;
 use super::keys::{PARTITIONS, Partition};
@@ -45,15 +46,15 @@ pub(super) async fn run(settings: Settings, node: NodeId, far: FarEnd) {
         lost,
         early: Vec::new(),
     };
-    let mut wait = Duration::ZERO;
+    let mut next = Instant::now();
     loop {
         tokio::select! {
             orders = orders.recv() => match orders {
                 Some(orders) => router.take(orders),
                 None => return,
             },
-            _ = losses.recv() => wait = LOOK_SOON,
-            () = tokio::time::sleep(wait) => wait = router.look().await,
+            _ = losses.recv() => next = next.min(Instant::now() + LOOK_SOON),
+            () = tokio::time::sleep_until(next) => next = Instant::now() + router.look().await,
         }
     }
 }

@@ -164,7 +164,7 @@ impl Shore {
     }
 
     async fn work_on(&mut self) {
-        let mut pause = PAUSE;
+        let (mut pause, mut said) = (PAUSE, String::new());
         loop {
             let settings = self.settings.clone();
             let at = self.at.clone();
@@ -186,7 +186,10 @@ impl Shore {
                     }
                 }
             };
-            tracing::warn!(%error, "Redis cannot be used; connecting again");
+            if said != error {
+                tracing::warn!(%error, "Redis cannot be used; connecting again");
+            }
+            said = error;
             let _ = self.lost.send(());
             let jittered = pause.mul_f64(0.5 + (self.random.next() % 1_000) as f64 / 1_000.0);
             if self.meanwhile(tokio::time::sleep(jittered)).await.is_none() {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use martlet_core::hub::{Delivery, LaneId, ReplyTo, Shard, ShardOutput};
 use martlet_core::model::{
@@ -13,7 +14,7 @@ use martlet_core::session::{Reply, Request, Start};
 use martlet_core::time::Now;
 use martlet_sim::contract::Site as _;
 
-use super::site::{Remotes, wait};
+use super::site::{PATIENCE, Remotes, wait};
 
 /// A node.
 pub struct Node {
@@ -123,24 +124,28 @@ impl Node {
     /// Follows a channel from now on.
     pub fn follow(&mut self, site: &mut Remotes, name: &str) {
         let request = || Request::Follow { channel: channel(name), start: Start::Now };
-        loop {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
             match self.asked(site, request()) {
                 Reply::Followed(_) => return,
                 Reply::Refused(refusal) if refusal.code == Code::EngineUnavailable => {}
                 other => panic!("{other:?}"),
             }
         }
+        panic!("{name} cannot be followed");
     }
 
     /// Publishes under a key until it is accepted.
     pub fn publish(&mut self, site: &mut Remotes, name: &str, key: &str) -> Appended {
-        loop {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
             match self.asked(site, Request::Publish(draft(name, key))) {
                 Reply::Published(appended) => return appended,
                 Reply::Refused(refusal) if refusal.code == Code::EngineUnavailable => {}
                 other => panic!("{other:?}"),
             }
         }
+        panic!("{key} is not accepted");
     }
 
     /// Publishes without waiting; the question's number.

@@ -72,9 +72,15 @@ pub fn site(address: &str) -> Remotes {
 
 /// A cluster of three masters.
 pub fn cluster() -> Vec<Redis> {
-    let servers: Vec<_> = (0..3).map(|_| Redis::start(&["--cluster-enabled", "yes"])).collect();
+    cluster_of(0)
+}
+
+/// A cluster of three masters, each with so many replicas.
+pub fn cluster_of(replicas: usize) -> Vec<Redis> {
+    let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
+    let servers: Vec<_> = (0..3 * (1 + replicas)).map(|_| Redis::start(&options)).collect();
     let mut create = Command::new("redis-cli");
-    create.args(["--cluster", "create"]);
+    create.args(["--cluster", "create", "--cluster-replicas", &replicas.to_string()]);
     create.args(servers.iter().map(|server| format!("127.0.0.1:{}", server.port)));
     let created = create.args(["--cluster-yes"]).output().unwrap();
     assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stdout));

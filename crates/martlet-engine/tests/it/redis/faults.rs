@@ -217,3 +217,22 @@ fn partitions_that_move_in_a_cluster_are_heard_where_they_are() {
     let count = stage.end("a third of a cluster's slots moved");
     assert_eq!((count.delivered, count.named), (accepted, 0));
 }
+
+#[test]
+fn a_master_of_a_cluster_that_dies_is_followed_by_its_replica() {
+    if !have_redis("a_master_of_a_cluster_that_dies_is_followed_by_its_replica") {
+        return;
+    }
+    let mut servers = cluster_of(1);
+    let mut stage = Stage::new(&cluster_address(&servers));
+    stage.publish(30);
+    let is_master = |server: &Redis| server.cli(&["role"]).starts_with("master");
+    let has_it = |server: &Redis| !stream_key(server).is_empty();
+    let followed = |servers: &[Redis]| servers.iter().filter(|server| has_it(server)).count() == 2;
+    wait(&mut stage.site, "the replica", || followed(&servers).then_some(()));
+    let master = servers.iter().position(|server| is_master(server) && has_it(server)).unwrap();
+    servers[master].kill();
+    stage.publish(30);
+    let count = stage.end("a master of a cluster died");
+    assert_eq!((count.delivered, count.gaps, count.named), (60, 1, 0));
+}
