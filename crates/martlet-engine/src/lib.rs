@@ -4,6 +4,7 @@
 pub mod cluster;
 pub mod interest;
 pub mod memory;
+pub mod nats;
 mod random;
 pub mod record;
 pub mod redis;

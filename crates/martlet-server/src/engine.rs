@@ -8,8 +8,8 @@ use martlet_core::model::{Limits, NodeId};
 use martlet_core::port::Engine;
 use martlet_core::time::Now;
 use martlet_engine::memory::MemoryStore;
-use martlet_engine::redis;
-use martlet_engine::remote::{Inbox, Remote};
+use martlet_engine::remote::{FarEnd, Inbox, Remote};
+use martlet_engine::{nats, redis};
 
 use crate::config::EngineAddress;
 use crate::random;
@@ -37,11 +37,21 @@ pub fn engine(
             (Box::new(store.with_bytes_max(limits.history_bytes / workers)), None)
         }
         EngineAddress::Redis(settings) => {
-            let (near, far) = Remote::new();
             let settings = (**settings).clone().with_seed(random::bits());
-            let inbox = near.inbox();
-            let working = Box::pin(redis::run(settings, node, far));
-            (Box::new(near), Some(Far { inbox, working }))
+            remote(|far| redis::run(settings, node, far))
+        }
+        EngineAddress::Nats(settings) => {
+            let settings = (**settings).clone();
+            remote(|far| nats::run(settings, node, far))
         }
     }
+}
+
+/// Both halves of an engine on a server.
+fn remote<F: Future<Output = ()> + 'static>(
+    run: impl FnOnce(FarEnd) -> F,
+) -> (Box<dyn Engine>, Option<Far>) {
+    let (near, far) = Remote::new();
+    let inbox = near.inbox();
+    (Box::new(near), Some(Far { inbox, working: Box::pin(run(far)) }))
 }

@@ -19,8 +19,8 @@ pub struct ConfigurationArguments {
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Vec<String>,
 
-    /// The engine: memory, or an address such as redis://127.0.0.1:6379. Nodes with the same one
-    /// are one cluster
+    /// The engine: memory, or an address such as redis://127.0.0.1:6379 or nats://127.0.0.1:4222.
+    /// Nodes with the same one are one cluster
     #[arg(long, value_name = "ADDRESS")]
     pub engine: Option<String>,
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, what cannot fail may end it")]
 #![allow(clippy::print_stderr, reason = "a test says what it counted, or why it is skipped")]
 
+mod nats;
 mod node;
 mod redis;
 mod server;

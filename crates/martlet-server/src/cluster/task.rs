@@ -12,7 +12,7 @@ use martlet_core::model::{Code, NodeId, SessionKey};
 use martlet_core::session::{Reply, Request};
 use martlet_core::time::Instant;
 use martlet_engine::cluster::{Beat, Cluster, Heard, To, Unreachable};
-use martlet_engine::redis;
+use martlet_engine::{nats, redis};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
@@ -44,6 +44,8 @@ const SECRET_NAME: &str = "grant-secret";
 pub enum Joined {
     /// By way of Redis.
     Redis(redis::Member),
+    /// By way of NATS.
+    Nats(Box<nats::Cluster>),
 }
 
 /// Joins the cluster, and agrees with the others on the secret by which grants are signed.
@@ -80,6 +82,10 @@ async fn try_join(
             let (member, heard) = redis::join((**settings).clone(), node).await?;
             (Joined::Redis(member), heard)
         }
+        EngineAddress::Nats(settings) => {
+            let (member, heard) = nats::join((**settings).clone(), node).await?;
+            (Joined::Nats(Box::new(member)), heard)
+        }
     };
     let agreed = joined.agree(SECRET_NAME, secret).await?;
     Ok((joined, heard, agreed))
@@ -89,24 +95,28 @@ impl Cluster for Joined {
     async fn beat(&self, lease: Duration, about: Bytes) -> Result<Beat, Unreachable> {
         match self {
             Self::Redis(member) => member.beat(lease, about).await,
+            Self::Nats(member) => member.beat(lease, about).await,
         }
     }
 
     async fn agree(&self, name: &str, proposal: Bytes) -> Result<Bytes, Unreachable> {
         match self {
             Self::Redis(member) => member.agree(name, proposal).await,
+            Self::Nats(member) => member.agree(name, proposal).await,
         }
     }
 
     fn say(&self, to: To, what: Bytes) {
         match self {
             Self::Redis(member) => member.say(to, what),
+            Self::Nats(member) => member.say(to, what),
         }
     }
 
     async fn leave(&self, grace: Duration) -> Result<(), Unreachable> {
         match self {
             Self::Redis(member) => member.leave(grace).await,
+            Self::Nats(member) => member.leave(grace).await,
         }
     }
 }

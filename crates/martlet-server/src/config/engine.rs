@@ -1,6 +1,6 @@
 //! The engine's address: which one it is and where, in one text.
 
-use martlet_engine::redis;
+use martlet_engine::{nats, redis};
 
 use super::error::Fault;
 use super::given::{Given, Raw};
@@ -14,6 +14,8 @@ pub enum EngineAddress {
     Memory,
     /// Redis.
     Redis(Box<redis::Settings>),
+    /// NATS with JetStream.
+    Nats(Box<nats::Settings>),
 }
 
 impl EngineAddress {
@@ -25,23 +27,20 @@ impl EngineAddress {
                 Ok(settings) => Ok(Self::Redis(Box::new(settings))),
                 Err(error) => Err(Fault::new(error.to_string())),
             },
+            "nats" | "tls" => match nats::Settings::parse(text) {
+                Ok(settings) => Ok(Self::Nats(Box::new(settings))),
+                Err(error) => Err(Fault::new(error.to_string())),
+            },
             // The text may have a password in it.
             _ => Err(Fault::new(format!("this is not {}", Self::form()))),
-        }
-    }
-
-    /// The engine's name, without anything secret.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-            Self::Redis(_) => "redis",
         }
     }
 }
 
 impl Value for EngineAddress {
     fn form() -> String {
-        "\"memory\" or an address such as \"redis://127.0.0.1:6379\"".into()
+        "\"memory\", or an address such as \"redis://127.0.0.1:6379\" or \"nats://127.0.0.1:4222\""
+            .into()
     }
 
     fn read(given: &Given) -> Result<Self, Fault> {
@@ -55,7 +54,7 @@ impl Value for EngineAddress {
         match self {
             Self::Memory => Some("\"memory\"".into()),
             // It is never written but as a default.
-            Self::Redis(_) => None,
+            Self::Redis(_) | Self::Nats(_) => None,
         }
     }
 }

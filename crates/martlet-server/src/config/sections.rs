@@ -286,8 +286,10 @@ section! {
     Engine {
         /// Which engine, and where. `memory`: this node alone, nothing kept over a restart.
         /// `redis://[user:password@]host[:port][/database]`, `redis-sentinel://host,…/master` or
-        /// `redis-cluster://host,…` (`rediss…` with TLS): Redis 7. Nodes with the same address are
-        /// one cluster; `?prefix=NAME` keeps several apart.
+        /// `redis-cluster://host,…` (`rediss…` with TLS): Redis 7. `nats://[user:password@]host,…`
+        /// (`tls://` with TLS): NATS with JetStream; `replicas=3` keeps each history three times,
+        /// `storage=memory` not on disk. Nodes with the same address are one cluster;
+        /// `?prefix=NAME` keeps several apart.
         value address: EngineAddress = EngineAddress::Memory;
     }
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use martlet_core::model::{ChannelName, ClientId, Data, Draft, Offset, Publication};
-use martlet_core::port::{Engine, News, Page, Range, Read, StoreReply, StoreRequest, StoreTicket};
+use martlet_core::port::{
+    Engine, News, Page, Range, Read, StoreError, StoreReply, StoreRequest, StoreTicket,
+};
 use martlet_core::presence::Member;
 use martlet_core::stream::Keep;
 use martlet_core::time::Now;
@@ -24,6 +26,23 @@ struct Node {
     engine: Box<dyn Engine>,
     replies: BTreeMap<StoreTicket, StoreReply>,
     news: Vec<News>,
+    /// Reads that settle a doubt.
+    doubts: Vec<StoreTicket>,
+}
+
+impl Node {
+    /// What was read to settle a doubt is as good as heard.
+    fn settle_doubts(&mut self) {
+        let Self { replies, news, doubts, .. } = self;
+        doubts.retain(|ticket| match replies.remove(ticket) {
+            Some(StoreReply::Page(page)) => {
+                news.extend(page.publications.into_iter().map(News::Publication));
+                false
+            }
+            Some(other) => panic!("asked for a page, got {other:?}"),
+            None => true,
+        });
+    }
 }
 
 /// The engines of a case.
@@ -39,7 +58,7 @@ impl<'a> Stage<'a> {
     pub fn new(site: &'a mut dyn Site, case: u32, nodes: u32) -> Self {
         let node = |number| {
             let engine = site.engine(case * 16 + number);
-            Node { engine, replies: BTreeMap::new(), news: Vec::new() }
+            Node { engine, replies: BTreeMap::new(), news: Vec::new(), doubts: Vec::new() }
         };
         let nodes = (0..nodes).map(node).collect();
         Self { site, case, nodes, tickets: 0 }
@@ -65,17 +84,34 @@ impl<'a> Stage<'a> {
         ticket
     }
 
-    /// A turn of every node.
+    /// A turn of every node. Where news may have been lost the node reads, as a shard does.
     pub fn turn(&mut self) {
         self.nodes.iter_mut().for_each(|node| node.engine.flush());
         self.site.let_work();
         let now = self.site.now();
-        for Node { engine, replies, news } in &mut self.nodes {
+        let mut doubts = Vec::new();
+        for (number, node) in self.nodes.iter_mut().enumerate() {
+            let engine = &mut node.engine;
             if engine.poll_timeout().is_some_and(|at| at <= now.instant) {
                 engine.handle_timeout(now);
             }
-            replies.extend(std::iter::from_fn(|| engine.poll_reply()));
-            news.extend(std::iter::from_fn(|| engine.poll_news()));
+            node.replies.extend(std::iter::from_fn(|| engine.poll_reply()));
+            node.settle_doubts();
+            for news in std::iter::from_fn(|| node.engine.poll_news()) {
+                match news {
+                    News::Doubt(channels) => doubts.push((number, channels)),
+                    news => node.news.push(news),
+                }
+            }
+        }
+        doubts.into_iter().for_each(|(number, channels)| self.doubt(number, channels));
+    }
+
+    fn doubt(&mut self, node: usize, channels: Vec<ChannelName>) {
+        for channel in channels {
+            let read = Read { channel, range: Range::After(0), limit: 1_000, keep: KEEP };
+            let ticket = self.submit(node, StoreRequest::Read(read));
+            self.nodes[node].doubts.push(ticket);
         }
     }
 
@@ -96,10 +132,18 @@ impl<'a> Stage<'a> {
         self.until("a question is answered", |stage| stage.nodes[node].replies.remove(&ticket))
     }
 
-    /// Asks and waits.
+    /// Asks and waits. A store that cannot be reached in this moment has done nothing, and is asked
+    /// again.
     pub fn ask(&mut self, node: usize, request: StoreRequest) -> StoreReply {
-        let ticket = self.submit(node, request);
-        self.answer(node, ticket)
+        let end = self.site.now().instant.after(PATIENCE);
+        loop {
+            let ticket = self.submit(node, request.clone());
+            let reply = self.answer(node, ticket);
+            let late = self.site.now().instant >= end;
+            if late || reply != StoreReply::Failed(StoreError::Unavailable) {
+                return reply;
+            }
+        }
     }
 
     /// Publishes; says also whether it was a repeat.
