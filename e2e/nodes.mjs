@@ -1,21 +1,25 @@
-/** Several nodes on one Redis, and a HAProxy that deals requests out to them in turn. */
+/** Several nodes on one engine, and a HAProxy that deals requests out to them in turn. */
 
 import { startHaproxy } from "./proxies/haproxy.mjs";
+import { startNats } from "./proxies/nats.mjs";
 import { startRedis } from "./proxies/redis.mjs";
 import { MartletServer } from "./server.mjs";
 
-/** The programs that it takes. */
-export const NEEDS = ["redis-server", "haproxy"];
+/** The engines: how each is started, and the programs that it takes. */
+export const ENGINES = {
+  Redis: { start: startRedis, needs: ["redis-server", "haproxy"] },
+  NATS: { start: startNats, needs: ["nats-server", "haproxy"] },
+};
 
 /** The nodes, what is behind them and what is before. */
 export class Nodes {
-  #redis;
+  #engine;
   #proxy;
 
   /** Starts so many. The first is never killed: it is the one that the backend speaks to. */
-  static async start(count) {
+  static async start(engine, count) {
     const nodes = new Nodes();
-    nodes.#redis = await startRedis();
+    nodes.#engine = await ENGINES[engine].start();
     const starting = Array.from({ length: count }, () => nodes.#begin(0));
     nodes.all = await Promise.all(starting);
     nodes.#proxy = await startHaproxy(nodes.all.map(({ url }) => url));
@@ -23,7 +27,7 @@ export class Nodes {
   }
 
   #begin(port) {
-    return MartletServer.start(port, ["--engine", this.#redis.url]);
+    return MartletServer.start(port, ["--engine", this.#engine.url]);
   }
 
   /** Where clients go. */
@@ -48,6 +52,6 @@ export class Nodes {
   async stop() {
     await this.#proxy?.close();
     await Promise.all(this.all.map((node) => node.stop()));
-    await this.#redis.close();
+    await this.#engine.close();
   }
 }
