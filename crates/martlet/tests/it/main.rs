@@ -4,6 +4,7 @@
 
 #[cfg(target_os = "linux")]
 mod bench;
+mod cluster;
 mod config;
 mod examples;
 mod help;

@@ -1,0 +1,17 @@
+//! Several nodes of the built program on one Redis, and real proxies before them: whatever fails,
+//! what was accepted is delivered once to everybody in one order, or is in a gap that is told.
+//!
+//! Each test prints its counts; `cargo test -p martlet --test it cluster -- --nocapture` shows them.
+
+#![allow(clippy::print_stderr, reason = "a test says what it counted, or why it is skipped")]
+
+mod counter;
+mod http;
+mod nodes;
+mod notes;
+mod process;
+mod proxy;
+mod reader;
+mod redis;
+mod verdict;
+mod world;
