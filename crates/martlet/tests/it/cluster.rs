@@ -6,6 +6,8 @@
 #![allow(clippy::print_stderr, reason = "a test says what it counted, or why it is skipped")]
 
 mod counter;
+mod delay;
+mod failover;
 mod http;
 mod nodes;
 mod notes;
@@ -13,5 +15,6 @@ mod process;
 mod proxy;
 mod reader;
 mod redis;
+mod stores;
 mod verdict;
 mod world;

@@ -47,11 +47,11 @@ impl Backend {
         Self { nodes: urls.iter().map(api).collect(), channel: channel.to_owned() }
     }
 
-    /// Publishes a number until it is accepted, first by one node and then by the others.
-    pub async fn publish(&self, number: u64, first: usize) -> Accepted {
+    /// Publishes a number until it is accepted, by the node asked last and then by the others.
+    pub async fn publish(&self, number: u64, at: &mut usize) -> Accepted {
         let begun = Instant::now();
         for tries in 1.. {
-            let api = &self.nodes[(first + tries - 1) % self.nodes.len()];
+            let api = &self.nodes[*at % self.nodes.len()];
             let message = Message::raw_json(&format!("{{\"n\":{number}}}")).unwrap();
             match api.publish(&self.channel, message.key(format!("key-{number}"))).await {
                 Ok(appended) => {
@@ -61,6 +61,7 @@ impl Backend {
                 }
                 Err(error) => {
                     assert!(begun.elapsed() < PATIENCE, "{number} is not accepted: {error}");
+                    *at += 1;
                     tokio::time::sleep(PAUSE).await;
                 }
             }
@@ -85,10 +86,11 @@ impl Counters {
         let working = (0..publishers).map(|which| {
             let (backend, stop, count) = (backend.clone(), stop.clone(), count.clone());
             tokio::spawn(async move {
+                let mut at = which;
                 let mut accepted: Vec<Accepted> = Vec::new();
                 while !stop.load(Ordering::Relaxed) {
                     let number = which as u64 * NUMBERS + accepted.len() as u64 + 1;
-                    let next = backend.publish(number, which + accepted.len()).await;
+                    let next = backend.publish(number, &mut at).await;
                     in_order(accepted.last(), &next);
                     accepted.push(next);
                     count.fetch_add(1, Ordering::Relaxed);
@@ -115,7 +117,7 @@ impl Counters {
         for working in self.working {
             all.extend(working.await.unwrap());
         }
-        all.push(self.backend.publish(LAST, 0).await);
+        all.push(self.backend.publish(LAST, &mut 0).await);
         all
     }
 }

@@ -20,6 +20,7 @@ struct Pages {
     told: Vec<Told>,
     lagged: usize,
     moves: usize,
+    heard: String,
 }
 
 /// The notes of one reader.
@@ -58,6 +59,15 @@ impl Notes {
     /// It came back over another connection.
     pub fn moved(&self) {
         self.pages().moves += 1;
+    }
+
+    /// What was answered last, for whoever asks why it does not go on.
+    pub fn heard(&self, what: String) {
+        self.pages().heard = what;
+    }
+
+    pub fn last_heard(&self) -> String {
+        self.pages().heard.clone()
     }
 
     /// What is in an event of the protocol, if it is one of these. A gap before the first place

@@ -108,12 +108,9 @@ impl Readers {
         for notes in &self.notes {
             let begun = Instant::now();
             while !notes.has(number) {
-                let place = notes.place();
-                assert!(
-                    begun.elapsed() < super::process::PATIENCE,
-                    "{} has not got {number}, and is at {place:?}",
-                    notes.name
-                );
+                let (place, heard) = (notes.place(), notes.last_heard());
+                let late = begun.elapsed() > super::process::PATIENCE;
+                assert!(!late, "{} has no {number}, but {place:?}: {heard}", notes.name);
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
@@ -185,13 +182,16 @@ impl Reader {
 
     async fn by_itself(self) {
         loop {
-            // What is broken is tried again; a test that waits in vain says where it stands.
-            let _: io::Result<()> = match self.way {
+            // What is broken is tried again.
+            let done: io::Result<()> = match self.way {
                 Way::PlainEvents => self.events().await,
                 Way::Stream => self.lines().await,
                 Way::Jsonp | Way::PlainPolls => self.polls().await,
                 _ => self.session_of_polls().await,
             };
+            if let Err(error) = done {
+                self.notes.heard(error.to_string());
+            }
             if self.notes.began().is_some() {
                 self.notes.moved();
             }

@@ -67,6 +67,19 @@ impl Redis {
         cli(self.port, words)
     }
 
+    /// How many nodes it knows to live.
+    pub fn nodes(&self) -> usize {
+        let key = self.cli(&["--raw", "keys", "*abouts"]);
+        self.cli(&["--raw", "hlen", key.trim()]).trim().parse().unwrap_or(0)
+    }
+
+    /// Ends its copying for good, although it goes on, and its master too.
+    pub fn copy_no_more(&self) {
+        // The master knows of no password, and refuses who brings one.
+        self.cli(&["config", "set", "masterauth", "wrong"]);
+        self.cli(&["client", "kill", "type", "master"]);
+    }
+
     /// Waits until it has a copy of everything that its master has.
     pub async fn in_step(&self) {
         let up = || self.cli(&["info", "replication"]).contains("master_link_status:up");
@@ -81,7 +94,7 @@ pub fn cli(port: u16, words: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Three sentinels, which find a new master half a second after the old one is gone.
+/// Three sentinels, which find a new master a second after the old one is gone.
 pub struct Sentinels {
     _processes: Vec<Process>,
     ports: Vec<u16>,
@@ -134,7 +147,7 @@ fn configuration(port: u16, master: u16) -> String {
     format!(
         "port {port}\nbind 127.0.0.1\n\
          sentinel monitor birds 127.0.0.1 {master} 2\n\
-         sentinel down-after-milliseconds birds 500\n\
+         sentinel down-after-milliseconds birds 1000\n\
          sentinel failover-timeout birds 5000\n\
          sentinel parallel-syncs birds 1\n"
     )

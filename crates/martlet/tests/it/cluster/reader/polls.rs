@@ -26,6 +26,7 @@ impl Reader {
             let path = format!("/v1/{door}?channel={}{place}{callback}", self.channel);
             let (status, body) = Ask::get(&path).whole(self.at, ANSWER).await?;
             self.notes.moved();
+            self.notes.heard(format!("{status} {body}"));
             match status {
                 200 => self.take_all(&body, scripts)?,
                 204 => {}
@@ -100,6 +101,7 @@ impl Reader {
         grant: &mut Option<String>,
         session: &mut Option<String>,
     ) -> io::Result<Option<u64>> {
+        self.notes.heard(format!("{status} {body}"));
         if status != 200 {
             return Ok(None);
         }
