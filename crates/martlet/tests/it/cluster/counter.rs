@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 const NUMBERS: u64 = 1_000_000;
 
 /// The number of the last publication.
-pub const LAST: u64 = u64::MAX >> 16;
+const LAST: u64 = u64::MAX >> 16;
 
 /// A publication that was accepted.
 #[derive(Debug, Clone)]

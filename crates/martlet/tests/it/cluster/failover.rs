@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::counter::{Counters, LAST};
+use super::counter::Counters;
 use super::process::{have, until};
 use super::reader::Readers;
 use super::redis::{Redis, Sentinels};
@@ -44,7 +44,7 @@ impl Scene {
         }
         self.counters.more(300).await;
         let accepted = self.counters.finish().await;
-        self.readers.have(LAST).await;
+        self.readers.have(&accepted).await;
         Case { title, accepted: &accepted, readers: &self.readers.notes }.judge()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::counter::{Counters, LAST};
+use super::counter::Counters;
 use super::process::{have, until};
 use super::reader::Readers;
 use super::redis::Redis;
@@ -37,7 +37,7 @@ impl Scene {
     /// Nothing is missing, nothing came twice, and no gap was told.
     async fn nothing_lost(self, title: &str) {
         let accepted = self.counters.finish().await;
-        self.readers.have(LAST).await;
+        self.readers.have(&accepted).await;
         let case = Case { title, accepted: &accepted, readers: &self.readers.notes };
         let verdict = case.judge();
         assert_eq!((verdict.in_gaps, verdict.gaps, verdict.unanswered), (0, 0, 0), "{verdict:?}");

@@ -11,6 +11,7 @@ use martlet_client::{Position, Publication, Transport, Wire};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::counter::Accepted;
 use super::http::{Ask, Held};
 use super::notes::Notes;
 use super::process::until;
@@ -103,14 +104,15 @@ impl Readers {
         }
     }
 
-    /// Waits until all have the publication of this number.
-    pub async fn have(&self, number: u64) {
+    /// Waits until all have the last of these.
+    pub async fn have(&self, accepted: &[Accepted]) {
+        let Some(last) = accepted.last() else { return };
         for notes in &self.notes {
             let begun = Instant::now();
-            while !notes.has(number) {
+            while !notes.has(last.number) {
                 let (place, heard) = (notes.place(), notes.last_heard());
                 let late = begun.elapsed() > super::process::PATIENCE;
-                assert!(!late, "{} has no {number}, but {place:?}: {heard}", notes.name);
+                assert!(!late, "{} is at {place:?} and not at {last:?}: {heard}", notes.name);
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::counter::{Counters, LAST};
+use super::counter::Counters;
 use super::delay::Delay;
 use super::process::{have, until};
 use super::reader::Readers;
@@ -38,7 +38,7 @@ impl Scene {
 
     async fn judge(self, title: &str) -> Verdict {
         let accepted = self.counters.finish().await;
-        self.readers.have(LAST).await;
+        self.readers.have(&accepted).await;
         Case { title, accepted: &accepted, readers: &self.readers.notes }.judge()
     }
 }

@@ -114,7 +114,8 @@ impl Reader {
             }
             self.take(&event);
             batch = event["batch"].as_u64().or(batch);
-            if event.get("close").is_some() {
+            // A channel that is refused for now is asked for again, by beginning anew.
+            if event.get("close").or(event.get("error")).is_some() {
                 return Ok(None);
             }
         }
