@@ -120,6 +120,8 @@ pub struct Health {
     silent: AtomicUsize,
     /// Whether it could not say that it lives.
     mute: AtomicBool,
+    /// Whether the others have yet to hear of it.
+    unknown: AtomicBool,
 }
 
 impl Health {
@@ -138,9 +140,15 @@ impl Health {
         self.mute.store(mute, Ordering::Relaxed);
     }
 
-    /// Whether publications go out and come in.
+    /// Whether the others have yet to hear of this node.
+    pub fn unknown(&self, unknown: bool) {
+        self.unknown.store(unknown, Ordering::Relaxed);
+    }
+
+    /// Whether publications go out and come in, and what is asked of all nodes is asked of this.
     pub fn good(&self) -> bool {
-        self.silent.load(Ordering::Relaxed) == 0 && !self.mute.load(Ordering::Relaxed)
+        let bad = [&self.mute, &self.unknown].iter().any(|bad| bad.load(Ordering::Relaxed));
+        self.silent.load(Ordering::Relaxed) == 0 && !bad
     }
 }
 
@@ -163,7 +171,9 @@ impl Others {
     /// Others, and what is wished of the thread that talks to them.
     pub fn some(node: NodeId) -> (Self, mpsc::UnboundedReceiver<Wish>) {
         let (wishes, wished) = mpsc::unbounded_channel();
-        (Self::new(node, Some(wishes)), wished)
+        let others = Self::new(node, Some(wishes));
+        others.health.unknown(true);
+        (others, wished)
     }
 
     fn new(node: NodeId, wishes: Option<mpsc::UnboundedSender<Wish>>) -> Self {
@@ -201,6 +211,14 @@ impl Others {
     pub fn lives(&self, node: NodeId) -> bool {
         let alive = self.alive.read().unwrap_or_else(PoisonError::into_inner);
         node != self.node && alive.iter().any(|alive| alive.node == node)
+    }
+
+    /// This one has just begun, and says so itself: it lives at least until the next look.
+    fn meet(&self, node: NodeId) {
+        if !self.lives(node) && node != self.node {
+            let mut alive = self.alive.write().unwrap_or_else(PoisonError::into_inner);
+            alive.push(Alive { node, about: Bytes::new() });
+        }
     }
 
     /// These live now. Gives those who did, and do no more.

@@ -144,7 +144,6 @@ impl Work {
         let work = Rc::new(self);
         let (dead, mut died) = mpsc::unbounded_channel();
         let beating = tokio::task::spawn_local(Rc::clone(&work).keep_beating(dead));
-        tokio::task::spawn_local(Rc::clone(&work).learn_revoked());
         let begun = tokio::time::Instant::now();
         let now = || Instant(begun.elapsed().as_micros() as u64);
         let (mut questions, polls) = (Questions::new(), Polls::default());
@@ -255,7 +254,9 @@ impl Work {
                     Answer::Channels(channels(&mailboxes, &prefix, limit).await)
                 });
             }
+            // Only who has just begun asks.
             Question::Revoked => {
+                self.others.meet(from);
                 let taken = self.revoked.all();
                 self.answer_later(from, number, async move { Answer::Revoked(taken) });
             }
@@ -288,6 +289,7 @@ impl Work {
     ) {
         let mut pace = tokio::time::interval(BEAT);
         pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut greeted = false;
         loop {
             pace.tick().await;
             let Ok(stats) = self.mailboxes.ask_all(Mail::Stats).await else { return };
@@ -299,6 +301,9 @@ impl Work {
                 Ok(Beat { alive, forgotten }) => {
                     // Without the loop that is told, the node is stopping.
                     let _ = dead.send(self.others.set_alive(alive));
+                    if !std::mem::replace(&mut greeted, true) {
+                        tokio::task::spawn_local(Rc::clone(&self).greet());
+                    }
                     if forgotten {
                         tracing::warn!("the other nodes took this one for dead; it enters again");
                         self.enter_again();
@@ -316,13 +321,14 @@ impl Work {
         }
     }
 
-    /// Learns from another node whose grants were taken back before this one was there.
-    async fn learn_revoked(self: Rc<Self>) {
-        tokio::time::sleep(BEAT).await;
+    /// Learns from the others whose grants were taken back before this node was there. From now
+    /// on they know it, and take nothing back without it.
+    async fn greet(self: Rc<Self>) {
         for answer in self.others.ask_all(Question::Revoked).await {
             let Answer::Revoked(taken) = answer else { continue };
             taken.into_iter().for_each(|(whom, at)| self.revoked.revoke(whom, at));
         }
+        self.others.health().unknown(false);
     }
 
     /// The node stops.
