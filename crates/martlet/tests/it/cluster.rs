@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stderr, reason = "a test says what it counted, or why it is skipped")]
 
+mod anywhere;
 mod counter;
 mod delay;
 mod failover;
@@ -16,5 +17,6 @@ mod proxy;
 mod reader;
 mod redis;
 mod stores;
+mod talk;
 mod verdict;
 mod world;
