@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stderr, reason = "a test says what it counted, or why it is skipped")]
 
+mod affinity;
 mod anywhere;
 mod counter;
 mod delay;
@@ -12,6 +13,7 @@ mod failover;
 mod http;
 mod nodes;
 mod notes;
+mod once;
 mod process;
 mod proxy;
 mod reader;

@@ -200,6 +200,38 @@ async fn presence_is_the_same_from_everywhere_and_outlives_nodes() {
     eprintln!("{title}: 12 members on 3 nodes, 4 on one that died: 2 came back, 2 left, once each");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_stops_makes_nobody_leave_who_comes_back() {
+    let title = "a node stops under its members";
+    let Some((redis, mut world)) = world(2, title).await else { return };
+    let nodes = addresses(&world);
+    let told = Arc::<Mutex<_>>::default();
+    let watcher = Talk::connect(nodes[0], json!({"subscribe": [{"channel": "room"}]})).await;
+    let mut clients = vec![watcher.client().to_owned()];
+    let mut stopped = Vec::new();
+    for _ in 0..6 {
+        stopped.push(Talk::connect(nodes[1], json!({"subscribe": [{"channel": "room"}]})).await);
+    }
+    clients.extend(stopped.iter().map(|talk| talk.client().to_owned()));
+    members(nodes[0], clients.clone()).await;
+    tokio::spawn(watcher.keep(nodes[0], Arc::clone(&told)));
+    let gone = clients.pop().unwrap();
+    let last = stopped.pop().unwrap();
+    world.nodes[1].stop().await;
+    drop(last);
+    for talk in stopped {
+        let back = Talk::connect(nodes[0], again(&talk)).await;
+        assert_eq!(back.connected["resumed"], true);
+        tokio::spawn(back.keep(nodes[0], Arc::default()));
+    }
+    // The one that does not come back leaves when the grace is over, and nobody else does.
+    until("one node lives", async || redis.nodes() == 1).await;
+    members(nodes[0], clients).await;
+    until("one is told to have left", async || !told.lock().unwrap().is_empty()).await;
+    assert_eq!(*told.lock().unwrap(), [gone]);
+    eprintln!("{title}: of 6 members 5 came back and 1 did not: 1 leave");
+}
+
 /// How a client comes back.
 fn again(talk: &Talk) -> Value {
     let (grant, session) = (&talk.connected["grant"], &talk.connected["session"]);
