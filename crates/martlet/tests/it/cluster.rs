@@ -14,7 +14,7 @@ mod http;
 mod nodes;
 mod notes;
 mod once;
-mod process;
+pub mod process;
 mod proxy;
 mod reader;
 mod redis;

@@ -16,10 +16,12 @@
 //!
 //! In what is expected `…` stands for anything, alone on a line for any lines. `localhost:8000` is
 //! the page's server and the epoch `k3f9x2ab` whichever the server made. A page begins with a
-//! server in development mode; one that the page itself runs takes its place.
+//! server in development mode; one that the page itself runs takes its place, and so does an
+//! HAProxy. What else listens (`--listen 127.0.0.1:8001`, `--port 6379`) does so on free ports.
 //!
 //! `<!-- not run: why -->` before a block says that it cannot be run.
 
+mod beside;
 mod expected;
 mod links;
 mod page;

@@ -9,6 +9,7 @@ use regex::{Captures, Regex};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::beside::{Beside, can_run, wait_for};
 use super::expected::{EPOCH, matched};
 use super::page::{Block, Page};
 use super::terminal::Terminal;
@@ -63,6 +64,7 @@ pub struct Stage<'a> {
     code: Option<&'a Compiled>,
     directory: TempDir,
     server: Option<Server>,
+    beside: Beside,
     terminals: BTreeMap<String, Terminal>,
     /// What the last block wrote that ran to its end.
     written: String,
@@ -76,12 +78,16 @@ impl<'a> Stage<'a> {
         std::fs::write(directory.path().join(".curlrc"), "silent\nshow-error\n").unwrap();
         let terminals = BTreeMap::new();
         let server = Some(Server::start(&[]));
-        Self { page, code, directory, server, terminals, written: String::new() }
+        let beside = Beside::new();
+        Self { page, code, directory, server, beside, terminals, written: String::new() }
     }
 
     /// Plays the page; says what was not as it is written.
     pub fn play(mut self) -> Result<(), String> {
         for (number, block) in self.page.blocks.iter().enumerate() {
+            if block.language == "sh" && !can_run(&block.text, &block.place) {
+                return Ok(());
+            }
             if block.not_run.is_none() {
                 self.play_block(number, block).map_err(|why| format!("{}: {why}", block.place))?;
             }
@@ -128,7 +134,10 @@ impl<'a> Stage<'a> {
     fn place(&self, mut command: Command) -> Command {
         let programs = Path::new(MARTLET).parent().unwrap().display().to_string();
         let path = std::env::var("PATH").unwrap_or_default();
-        command.env("PATH", format!("{programs}:{path}")).current_dir(self.directory.path());
+        // Debian keeps proxies where only root looks.
+        command
+            .env("PATH", format!("{programs}:{path}:/usr/sbin"))
+            .current_dir(self.directory.path());
         command.env("CURL_HOME", self.directory.path());
         if let Some(server) = &self.server {
             command.env("MARTLET_URL", &server.url);
@@ -139,6 +148,7 @@ impl<'a> Stage<'a> {
     /// A script with the page's server and real epochs in it.
     fn rewritten(&self, script: &str) -> String {
         let script = script.replace("cargo run --release -- ", "martlet ");
+        let script = self.beside.rewritten(&script);
         let Some(server) = &self.server else { return script };
         let script = script.replace("http://localhost:8000", &server.url);
         let script = script.replace("localhost:8000", server.authority());
@@ -170,7 +180,15 @@ impl<'a> Stage<'a> {
     /// Begins something that goes on. A reader has to be let in before the story does.
     fn begin(&mut self, name: &str, mut command: Command, script: &str) -> Result<(), String> {
         self.terminals.remove(name);
-        if self.serves(script) {
+        let script = &self.rewritten(script);
+        if let Some(port) = Beside::listens(script) {
+            self.terminals.insert(name.to_owned(), Terminal::start(&mut command));
+            return wait_for(port, PATIENCE);
+        }
+        if script.contains("haproxy -f") {
+            return self.put_before(&mut command);
+        }
+        if script.contains("martlet serve") {
             return self.serve(&mut command);
         }
         let before = self.connected();
@@ -187,9 +205,17 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// Whether a script runs the page's own server.
-    fn serves(&self, script: &str) -> bool {
-        self.rewritten(script).contains("martlet serve")
+    /// Puts a proxy where the page's server was.
+    fn put_before(&mut self, command: &mut Command) -> Result<(), String> {
+        let Some(Server { _terminal, url }) = self.server.take() else {
+            return Err("there is no server whose place it takes".into());
+        };
+        drop(_terminal);
+        let authority = url.split_once("://").map_or("", |(_, rest)| rest).to_owned();
+        self.beside.deploy(&super::root(), self.directory.path(), &authority);
+        self.server = Some(Server { _terminal: Terminal::start(command), url });
+        let port = authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        wait_for(port.ok_or("the server has no port")?, PATIENCE)
     }
 
     /// Runs the page's own server, at the address of the one before if there was one.
