@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use super::server::{Server, free_port, have};
 use super::site::Remotes;
 
+mod clocks;
 mod contract;
 mod faults;
 mod members;

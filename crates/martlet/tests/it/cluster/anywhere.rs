@@ -195,7 +195,8 @@ async fn presence_is_the_same_from_everywhere_and_outlives_nodes() {
     }
     until("both are told to have left", async || left.lock().unwrap().len() >= 2).await;
     let mut left = left.lock().unwrap().clone();
-    (left.sort(), gone.sort());
+    left.sort();
+    gone.sort();
     assert_eq!(left, gone, "those who did not come back have left, once each");
     eprintln!("{title}: 12 members on 3 nodes, 4 on one that died: 2 came back, 2 left, once each");
 }
