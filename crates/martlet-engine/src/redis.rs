@@ -17,28 +17,23 @@ mod member;
 mod router;
 mod settings;
 mod shore;
+mod source;
 mod topology;
 mod verdict;
 
 pub use member::{Member, join};
 pub use settings::{AddressError, Kind, Settings};
 
-use shore::{Shore, Told, Where};
+use shore::{Shore, Where};
+use source::Source;
 
 /// The far half of a worker's engine. It works until the near half is gone.
 pub async fn run(settings: Settings, node: NodeId, far: FarEnd) {
     if settings.kind == Kind::Cluster {
         return router::run(settings, node, far).await;
     }
-    let FarEnd { mut orders, inbox } = far;
+    let FarEnd { orders, inbox } = far;
+    // Nobody looks for another server when this one is lost: it is found as the settings say.
     let (lost, _losses) = mpsc::unbounded_channel();
-    let (told, taken) = mpsc::unbounded_channel();
-    let shore = Shore::new(settings, Where::Settings, node, inbox, taken, lost);
-    let passing_on = async move {
-        while let Some(orders) = orders.recv().await {
-            // The shore ends only when this has.
-            let _ = told.send(Told::Orders(orders));
-        }
-    };
-    tokio::join!(shore.run(), passing_on);
+    Shore::new(settings, Where::Settings, node, inbox, Source::Worker(orders), lost).run().await;
 }

@@ -16,8 +16,13 @@ use crate::record;
 #[cfg(test)]
 mod tests;
 
-/// The most questions of one call. A call is one step of Redis, which meanwhile does nothing else.
+/// The most questions of one call. A call is one step of Redis, which meanwhile does nothing else:
+/// this many take it a millisecond or two.
 const QUESTIONS_MAX: usize = 128;
+
+/// The same of those that read. A node that joins asks for the place of each of thousands of
+/// channels, and one of these costs half of what an append does.
+const READS_MAX: usize = 256;
 
 /// A question.
 pub(super) type Asked = (StoreTicket, StoreRequest);
@@ -28,6 +33,13 @@ enum Kind {
     Read,
     Move,
     Members,
+}
+
+impl Kind {
+    /// How many questions of this kind go by one call.
+    fn most(self) -> usize {
+        if self == Self::Read { READS_MAX } else { QUESTIONS_MAX }
+    }
 }
 
 /// A call: its questions in order, and what makes the ids of drafts unique.
@@ -46,7 +58,7 @@ pub(super) fn calls(asked: impl IntoIterator<Item = Asked>, apart: bool) -> Vec<
         let kind = kind(&request);
         let partition = apart.then(|| Partition::of(request.channel()));
         let fits = |call: &&mut Call| {
-            call.kind == kind && call.partition == partition && call.asked.len() < QUESTIONS_MAX
+            call.kind == kind && call.partition == partition && call.asked.len() < kind.most()
         };
         match calls.iter_mut().rev().find(fits) {
             Some(call) => call.asked.push((ticket, request)),

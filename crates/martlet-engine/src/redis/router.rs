@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use super::Settings;
 use super::keys::{PARTITIONS, Partition};
 use super::link::{Host, ask_cluster};
-use super::shore::{Shore, Told, Where};
+use super::shore::{Shore, Where};
+use super::source::{Source, Told};
 use crate::remote::{FarEnd, Inbox, Order};
 
 /// How often the cluster is asked who has what, and how soon again while something is wrong.
@@ -129,7 +130,8 @@ impl Router {
         let (told, orders) = mpsc::unbounded_channel();
         let at = Where::Cluster(host.clone(), partition);
         let (settings, inbox) = (self.settings.clone(), Rc::clone(&self.inbox));
-        let shore = Shore::new(settings, at, self.node, inbox, orders, self.lost.clone());
+        let shore =
+            Shore::new(settings, at, self.node, inbox, Source::Router(orders), self.lost.clone());
         tokio::task::spawn_local(shore.run());
         self.shores.insert(host, told);
     }

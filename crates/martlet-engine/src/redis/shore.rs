@@ -4,35 +4,37 @@
 use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use martlet_core::model::{ChannelName, NodeId};
 use martlet_core::port::{News, StoreError};
-use martlet_core::presence::Moved;
 use martlet_core::time::Instant;
-use redis::{PushInfo, PushKind, RedisError, RedisResult, Value};
+use redis::{RedisError, RedisResult, Value};
 use tokio::sync::mpsc;
 
 use super::Settings;
-use super::calls::{Call, Message, calls, failed, message_of};
+use super::calls::{Call, calls, failed};
 use super::canary::{Canary, Song};
 use super::desk::Desk;
 use super::keys::{Names, Partition};
 use super::link::{Host, Link, find};
 use super::settings::Kind;
+use super::source::{Source, Told};
 use super::verdict::{Verdict, verdict};
 use crate::random::Random;
-use crate::remote::{Inbox, Order};
+use crate::remote::Inbox;
 
 /// The most calls that are out at once. What comes meanwhile goes together by the next.
 const CALLS_MAX: usize = 4;
 
 /// The most questions that are sent at once.
 const QUESTIONS_MAX: usize = 512;
+
+/// The most calls by which channels are begun to be listened to that are out at once. What becomes
+/// wanted meanwhile goes together by the next, so that a node that joins makes few.
+const LISTENS_MAX: usize = 2;
 
 /// The most channels that are listened to by one call.
 const LISTEN_MAX: usize = 512;
@@ -48,6 +50,8 @@ const LOOK: Duration = Duration::from_millis(50);
 const PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
+mod hearing;
+
 /// How a server is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Where {
@@ -55,15 +59,6 @@ pub(super) enum Where {
     Settings,
     /// At this address, of which a cluster told, for this partition and perhaps more.
     Cluster(Host, Partition),
-}
-
-/// What a shore is told.
-#[derive(Debug)]
-pub(super) enum Told {
-    /// What the worker wants.
-    Orders(Vec<Order>),
-    /// Channels are heard here from now on, and were elsewhere up to now.
-    TakeOver(Vec<ChannelName>),
 }
 
 /// Why a connection was given up.
@@ -93,7 +88,7 @@ pub(super) struct Shore {
     node: NodeId,
     names: Names,
     inbox: Rc<Inbox>,
-    orders: mpsc::UnboundedReceiver<Told>,
+    orders: Source,
     /// Told when the server is not the one to ask, or is gone.
     lost: mpsc::UnboundedSender<()>,
     /// The server that is used.
@@ -103,6 +98,8 @@ pub(super) struct Shore {
     /// Calls that are out.
     out: HashMap<u64, Call>,
     numbers: u64,
+    /// How many calls are out by which channels are begun to be listened to.
+    listens: usize,
     begun: tokio::time::Instant,
     random: Random,
 }
@@ -114,7 +111,7 @@ impl Shore {
         at: Where,
         node: NodeId,
         inbox: Rc<Inbox>,
-        orders: mpsc::UnboundedReceiver<Told>,
+        orders: Source,
         lost: mpsc::UnboundedSender<()>,
     ) -> Self {
         Self {
@@ -131,6 +128,7 @@ impl Shore {
             canary: Canary::new(Instant(0)),
             out: HashMap::default(),
             numbers: 0,
+            listens: 0,
             begun: tokio::time::Instant::now(),
         }
     }
@@ -278,8 +276,8 @@ impl Shore {
         let now = self.now();
         let mut doing = FuturesUnordered::new();
         let canary = [self.canary_channel()];
-        let listening = link.listen("SSUBSCRIBE", &canary);
-        self.begin(&mut doing, async move { Done::Listens(Vec::new(), listening.await) });
+        self.listens = 0;
+        self.listen(link, &mut doing, Vec::new(), &canary);
         self.desk.handle_up();
         self.canary.handle_connected(now);
         let ended = self.work(link, &mut doing).await;
@@ -293,6 +291,9 @@ impl Shore {
     }
 
     async fn work(&mut self, link: &mut Link, doing: &mut FuturesUnordered<Doing>) -> Ended {
+        // One timer for all turns: to set one is dearer than most of what else is done in one.
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             if self.look(Some((link, doing))) {
                 return Ended::Broken("nothing was heard of it".into());
@@ -301,7 +302,7 @@ impl Shore {
             tokio::select! {
                 biased;
                 push = link.pushes.recv() => match push {
-                    Some(push) => if let Err(why) = self.take_push(push) {
+                    Some(push) => if let Err(why) = self.take_pushes(push, link) {
                         return Ended::Broken(why);
                     },
                     None => return Ended::Broken("the connection ended".into()),
@@ -313,7 +314,7 @@ impl Shore {
                     Some(told) => self.take(told),
                     None => return Ended::Stopped,
                 },
-                () = tokio::time::sleep(LOOK) => {}
+                _ = looks.tick() => {}
             }
         }
     }
@@ -326,10 +327,11 @@ impl Shore {
                 self.call(link, doing, call);
             }
         }
-        let wanted = self.desk.interest.take_wanted(LISTEN_MAX);
-        for (channels, names) in self.by_partition(wanted) {
-            let listening = link.listen("SSUBSCRIBE", &names);
-            self.begin(doing, async move { Done::Listens(channels, listening.await) });
+        if self.listens < LISTENS_MAX {
+            let wanted = self.desk.interest.take_wanted(LISTEN_MAX);
+            for (channels, names) in self.by_partition(wanted) {
+                self.listen(link, doing, channels, &names);
+            }
         }
         let left = self.desk.interest.take_left(self.now(), LISTEN_MAX);
         for (_, names) in self.by_partition(left) {
@@ -346,6 +348,19 @@ impl Shore {
         self.out.insert(number, call);
         let answer = link.ask(command);
         self.begin(doing, async move { Done::Called(number, answer.await) });
+    }
+
+    /// Begins to listen to channels, which are called so.
+    fn listen(
+        &mut self,
+        link: &Link,
+        doing: &mut FuturesUnordered<Doing>,
+        channels: Vec<ChannelName>,
+        names: &[String],
+    ) {
+        self.listens += 1;
+        let listening = link.listen("SSUBSCRIBE", names);
+        self.begin(doing, async move { Done::Listens(channels, listening.await) });
     }
 
     /// Whether one call may be about one partition only.
@@ -373,6 +388,7 @@ impl Shore {
                 self.take_answer(call, answer)
             }
             Done::Listens(channels, Ok(())) => {
+                self.listens = self.listens.saturating_sub(1);
                 let released = self.desk.interest.heard(&channels);
                 let now = self.now();
                 released.parked.into_iter().for_each(|asked| self.desk.wait(now, asked));
@@ -428,53 +444,4 @@ impl Shore {
             self.inbox.reply(ticket, reply);
         }
     }
-
-    /// The server says something by itself. Fails if the connection is to be given up.
-    fn take_push(&mut self, push: PushInfo) -> Result<(), String> {
-        let PushInfo { kind, data } = push;
-        let mut data = data.into_iter().map(|value| match value {
-            Value::BulkString(bytes) => Bytes::from(bytes),
-            _ => Bytes::new(),
-        });
-        match (kind, data.next(), data.next()) {
-            (PushKind::SMessage, Some(live), Some(message)) => self.take_message(&live, message),
-            (PushKind::SUnsubscribe, Some(live), _) => {
-                let heard = self.channel_of(&live).is_some_and(|c| self.desk.interest.hears(&c));
-                if heard {
-                    return Err("a channel is heard no more, it may have moved".into());
-                }
-            }
-            (PushKind::Disconnection, ..) => return Err("the connection broke".into()),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn channel_of(&self, live: &[u8]) -> Option<ChannelName> {
-        let name = self.names.channel_of(std::str::from_utf8(live).ok()?)?;
-        ChannelName::parse(name).ok()
-    }
-
-    fn take_message(&mut self, live: &[u8], message: Bytes) {
-        let Some(channel) = self.channel_of(live) else {
-            if live == self.canary_channel().as_bytes()
-                && let Some(number) = number_of(&message)
-            {
-                self.canary.handle_heard(self.now(), number);
-            }
-            return;
-        };
-        let news = match message_of(channel.clone(), message) {
-            Some(Message::Publication(publication)) => News::Publication(Arc::new(publication)),
-            Some(Message::Join(member)) => News::Moved(channel, Moved::Join(member)),
-            Some(Message::Leave(member)) => News::Moved(channel, Moved::Leave(member)),
-            // A newer version may tell what this one does not know; what there is can be read.
-            None => News::Doubt(vec![channel]),
-        };
-        self.inbox.tell(news);
-    }
-}
-
-fn number_of(message: &[u8]) -> Option<u64> {
-    std::str::from_utf8(message).ok()?.parse().ok()
 }

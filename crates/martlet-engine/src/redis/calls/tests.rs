@@ -58,7 +58,7 @@ fn in_a_cluster_only_those_of_one_partition() {
 #[test]
 fn ten_thousand_are_few_calls() {
     let asked = (0..10_000).map(|n| read_of(&format!("c{n}"))).collect();
-    assert_eq!(calls(numbered(asked), false).len(), 79);
+    assert_eq!(calls(numbered(asked), false).len(), 40);
 }
 
 #[test]
