@@ -12,6 +12,7 @@ mod beside;
 mod board;
 mod channels;
 mod chunks;
+mod cluster;
 mod compare;
 mod connect;
 mod connection;
@@ -22,9 +23,12 @@ mod door;
 mod echo;
 mod fanout;
 mod files;
+mod fleet;
 mod frame;
+mod hop;
 mod idle;
 mod interrupt;
+mod join;
 mod load;
 mod machine;
 mod overhead;
@@ -34,6 +38,7 @@ mod recover;
 mod report;
 mod rounds;
 mod serving;
+mod started;
 mod target;
 
 /// How many clients are on their way in at once, where that is not what is measured.
@@ -67,6 +72,9 @@ enum Kind {
     Cores(Box<cores::Arguments>),
     Publish(Box<publish::Arguments>),
     Overhead(Box<overhead::Arguments>),
+    Cluster(Box<cluster::Arguments>),
+    Hop(Box<hop::Arguments>),
+    Join(Box<join::Arguments>),
     /// The server that is started for a run. It ends with its starter, however that ends.
     #[command(hide = true)]
     Serve(Box<serve::Arguments>),
@@ -89,6 +97,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Kind::Cores(arguments) => cores::run(&arguments),
         Kind::Publish(arguments) => publish::run(&arguments),
         Kind::Overhead(arguments) => overhead::run(&arguments),
+        Kind::Cluster(arguments) => cluster::run(&arguments),
+        Kind::Hop(arguments) => hop::run(&arguments),
+        Kind::Join(arguments) => join::run(&arguments),
         Kind::Serve(arguments) => {
             serving::end_with_starter()?;
             serve::run(*arguments)

@@ -1,6 +1,7 @@
 //! `bench`: each subcommand runs, small and short, and reports figures that can be. How fast
 //! anything is, is not tested.
 
+mod fleet;
 mod hub;
 
 use std::fs;
@@ -334,6 +335,8 @@ fn what_cannot_be_measured_is_refused() {
     refused(&["echo", "--beside", "redis=redis://127.0.0.1:1"], 2);
     refused(&["recover", "--beside", "redis=redis://127.0.0.1:1"], 2);
     refused(&["publish", "--bare"], 2);
+    refused(&["cluster", "--channels", "100"], 2);
+    refused(&["join", "--redis-server", "/nowhere/redis-server"], 1);
 }
 
 /// Waits for something to be so.

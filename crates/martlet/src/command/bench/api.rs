@@ -4,7 +4,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -16,11 +16,16 @@ use super::door::Door;
 use super::interrupt;
 use crate::failure::Failure;
 
+mod answer;
+pub mod post;
+
+use answer::{answered, counted};
+
 /// How long the server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The longest answer that is taken.
-const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How long a turn lasts at most, so that an interruption is noticed.
+const TURN: Duration = Duration::from_millis(50);
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -56,26 +61,11 @@ impl Requests {
 
     fn write_request(&self, door: &Door, first: usize) -> Vec<u8> {
         let data = "x".repeat(self.payload);
-        let one = |i: usize| {
-            let channel = door.channel((first + i) % self.channels);
-            format!(r#"{{"channel":"{channel}","data":"{data}"}}"#)
-        };
-        let (path, body) = match self.batch {
-            1 => ("publish", one(0)),
-            many => {
-                let all: Vec<String> = (0..many).map(one).collect();
-                ("batch", format!(r#"{{"publish":[{}]}}"#, all.join(",")))
-            }
-        };
-        let key = self.key.as_ref().map(|key| format!("Authorization: Bearer {key}\r\n"));
-        format!(
-            "POST /v1/{path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n{}\r\n{body}",
-            door.host,
-            body.len(),
-            key.unwrap_or_default()
-        )
-        .into_bytes()
+        let channels = (first..first + self.batch).map(|i| door.channel(i % self.channels));
+        let publications: Vec<_> = channels.map(|channel| (channel, data.as_bytes())).collect();
+        let mut request = Vec::new();
+        post::write(door, self.key.as_deref(), &publications, &mut request);
+        request
     }
 }
 
@@ -92,6 +82,7 @@ pub struct Callers {
     epoll: OwnedFd,
     callers: Vec<Caller>,
     buffer: Vec<u8>,
+    events: Vec<epoll::Event>,
 }
 
 struct Caller {
@@ -106,62 +97,98 @@ struct Caller {
 }
 
 impl Callers {
-    /// Connects so many.
+    /// Connects so many, who all ask for the same.
     pub fn connect(door: &Door, requests: Requests, count: usize) -> Result<Self, Failure> {
+        let commands = (door.kind == Kind::Redis).then_some(requests.batch);
+        let all = (0..count).map(|i| requests.write(door, i * requests.batch));
+        Self::with(door, all, commands)
+    }
+
+    /// Connects one for each request. Where they are commands of Redis, so many are answered
+    /// together.
+    pub fn with(
+        door: &Door,
+        requests: impl Iterator<Item = Vec<u8>>,
+        commands: Option<usize>,
+    ) -> Result<Self, Failure> {
         let failed =
             |error: io::Error| Failure::failed(format!("cannot connect to {}: {error}", door.host));
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|e| failed(e.into()))?;
         let mut callers = Vec::new();
-        for i in 0..count {
+        for (i, request) in requests.enumerate() {
             let socket = TcpStream::connect_timeout(&door.address, PATIENCE).map_err(failed)?;
             socket.set_nodelay(true).and_then(|()| socket.set_nonblocking(true)).map_err(failed)?;
             let number = epoll::EventData::new_u64(i as u64);
             let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
             epoll::add(&epoll, &socket, number, flags).map_err(|error| failed(error.into()))?;
-            callers.push(Caller {
-                socket,
-                request: requests.write(door, i * requests.batch),
-                unsent: 0,
-                answer: Vec::new(),
-                begun: Instant::now(),
-                calling: false,
-                commands: (door.kind == Kind::Redis).then_some(requests.batch),
-            });
+            callers.push(Caller::new(socket, request, commands));
         }
-        Ok(Self { epoll, callers, buffer: vec![0; 256 * 1024] })
+        let events = Vec::with_capacity(callers.len());
+        Ok(Self { epoll, callers, buffer: vec![0; 256 * 1024], events })
+    }
+
+    /// What is readable when there is something for [`turn`](Self::turn) to do.
+    pub fn waiting(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+
+    /// Whether any waits for an answer.
+    pub fn calling(&self) -> bool {
+        self.callers.iter().any(|caller| caller.calling)
     }
 
     /// Calls for so long, and waits for the last answers.
     pub fn run(&mut self, lasting: Duration) -> Result<Called, Failure> {
         let (begun, mut latency) = (Instant::now(), histogram());
-        self.callers.iter_mut().try_for_each(|caller| caller.call().map_err(lost))?;
-        let mut events = Vec::with_capacity(self.callers.len());
-        while self.callers.iter().any(|caller| caller.calling) {
+        (0..self.callers.len()).try_for_each(|i| self.call(i))?;
+        while self.calling() {
             interrupt::check()?;
             if begun.elapsed() > lasting + PATIENCE {
                 return Err(Failure::failed("the server does not answer"));
             }
-            events.clear();
-            let timeout = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
-            let room = rustix::buffer::spare_capacity(&mut events);
-            match epoll::wait(&self.epoll, room, Some(&timeout)) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(lost(error.into())),
-            }
-            for event in &events {
-                let event: &epoll::Event = event;
-                let caller = &mut self.callers[event.data.u64() as usize];
-                caller.send().map_err(lost)?;
-                while caller.take(&mut self.buffer)? {
-                    let took = caller.begun.elapsed().as_nanos();
-                    latency.saturating_record(u64::try_from(took).unwrap_or(u64::MAX));
-                    if begun.elapsed() < lasting {
-                        caller.call().map_err(lost)?;
-                    }
+            for (i, took) in self.turn(TURN)? {
+                latency.saturating_record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+                if begun.elapsed() < lasting {
+                    self.call(i)?;
                 }
             }
         }
         Ok(Called { latency, elapsed: begun.elapsed() })
+    }
+
+    /// One asks for the same again.
+    fn call(&mut self, caller: usize) -> Result<(), Failure> {
+        self.callers[caller].call().map_err(lost)
+    }
+
+    /// One asks for something, which is written into the place of what it asked for last.
+    pub fn ask(&mut self, caller: usize, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Failure> {
+        let request = &mut self.callers[caller].request;
+        request.clear();
+        write(request);
+        self.call(caller)
+    }
+
+    /// Waits until something happens, at most for so long. Gives whose calls were answered, and
+    /// how long those took.
+    pub fn turn(&mut self, timeout: Duration) -> Result<Vec<(usize, Duration)>, Failure> {
+        let timeout = Timespec::try_from(timeout.min(TURN)).expect("the longest turn is short");
+        self.events.clear();
+        let room = rustix::buffer::spare_capacity(&mut self.events);
+        match epoll::wait(&self.epoll, room, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(lost(error.into())),
+        }
+        let mut answered = Vec::new();
+        for event in &self.events {
+            let index = event.data.u64() as usize;
+            let caller = &mut self.callers[index];
+            caller.send().map_err(lost)?;
+            if caller.take(&mut self.buffer)? {
+                answered.push((index, caller.begun.elapsed()));
+            }
+        }
+        Ok(answered)
     }
 }
 
@@ -170,6 +197,11 @@ fn lost(error: io::Error) -> Failure {
 }
 
 impl Caller {
+    fn new(socket: TcpStream, request: Vec<u8>, commands: Option<usize>) -> Self {
+        let (begun, answer) = (Instant::now(), Vec::new());
+        Self { socket, request, unsent: 0, answer, begun, calling: false, commands }
+    }
+
     fn call(&mut self) -> io::Result<()> {
         self.begun = Instant::now();
         self.calling = true;
@@ -208,59 +240,6 @@ impl Caller {
                 self.calling = false;
                 return Ok(true);
             }
-        }
-    }
-}
-
-/// Whether so many commands of Redis have been answered, each by a line.
-fn counted(answer: &[u8], commands: usize) -> Result<bool, Failure> {
-    if answer.starts_with(b"-") || answer.windows(2).any(|two| two == b"\n-") {
-        let why = String::from_utf8_lossy(&answer[..answer.len().min(300)]).into_owned();
-        return Err(Failure::failed(format!("the server refused: {}", why.trim_end())));
-    }
-    Ok(answer.iter().filter(|byte| **byte == b'\n').count() >= commands)
-}
-
-/// Whether an answer of HTTP is whole, which may not be a refusal.
-fn answered(answer: &[u8]) -> Result<bool, Failure> {
-    match answer_length(answer)?.filter(|length| answer.len() >= *length) {
-        None => Ok(false),
-        Some(length) => check_results(&answer[..length]).map(|()| true),
-    }
-}
-
-/// How long an answer is, once its head is there.
-fn answer_length(bytes: &[u8]) -> Result<Option<usize>, Failure> {
-    let foreign = |why: &str| Failure::failed(format!("the answer is not one of martlet's: {why}"));
-    let mut headers = [httparse::EMPTY_HEADER; 32];
-    let mut head = httparse::Response::new(&mut headers);
-    let parsed = head.parse(bytes).map_err(|error| foreign(&error.to_string()))?;
-    let httparse::Status::Complete(start) = parsed else {
-        return if bytes.len() > ANSWER_BYTES_MAX { Err(foreign("no head")) } else { Ok(None) };
-    };
-    let length =
-        head.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
-    let length = length.and_then(|header| std::str::from_utf8(header.value).ok()?.parse().ok());
-    let length: usize = length.ok_or_else(|| foreign("it has no length"))?;
-    if length > ANSWER_BYTES_MAX {
-        return Err(foreign("it is too long"));
-    }
-    let status = head.code.unwrap_or(0);
-    if status != 200 && bytes.len() >= start + length {
-        let body = String::from_utf8_lossy(&bytes[start..start + length]).into_owned();
-        return Err(Failure::failed(format!("the server refused ({status}): {body}")));
-    }
-    Ok(Some(start + length))
-}
-
-/// In a batch, each publication may be refused by itself.
-fn check_results(answer: &[u8]) -> Result<(), Failure> {
-    let refused = br#"{"error":"#;
-    match answer.windows(refused.len()).position(|bytes| bytes == refused) {
-        None => Ok(()),
-        Some(at) => {
-            let why = String::from_utf8_lossy(&answer[at..]).chars().take(300).collect::<String>();
-            Err(Failure::failed(format!("the server refused a publication: {why}")))
         }
     }
 }

@@ -67,11 +67,12 @@ pub struct Around<'a> {
 impl Connection {
     /// Begins to connect.
     pub fn begin(door: &Door, channel: Option<usize>) -> io::Result<Self> {
-        let domain = Domain::for_address(door.address);
+        let entrance = door.entrance.filter(|_| channel.is_none()).unwrap_or(door.address);
+        let domain = Domain::for_address(entrance);
         let socket =
             Socket::new(domain, Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
         socket.set_tcp_nodelay(true)?;
-        match socket.connect(&SockAddr::from(door.address)) {
+        match socket.connect(&SockAddr::from(entrance)) {
             Err(error)
                 if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) =>
             {

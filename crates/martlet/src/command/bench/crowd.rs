@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -86,6 +86,11 @@ impl Crowd {
     /// The server's door.
     pub fn door(&self) -> &Door {
         &self.door
+    }
+
+    /// What is readable when there is something for [`turn`](Self::turn) to do.
+    pub fn waiting(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
     }
 
     /// Looks at so few clients in one turn that others are not kept waiting.

@@ -37,6 +37,8 @@ pub struct Door {
     pub reader: &'static dyn Dialect,
     /// How those speak who only publish.
     pub publisher: &'static dyn Dialect,
+    /// Where those come in who only publish, if that is another node.
+    pub entrance: Option<SocketAddr>,
     /// Where its clients have been before.
     pub seen: Option<Seen>,
 }
@@ -56,6 +58,7 @@ impl Door {
             key: None,
             reader: dialect,
             publisher: dialect,
+            entrance: None,
             seen: None,
         }
     }

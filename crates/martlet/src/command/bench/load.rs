@@ -19,6 +19,9 @@ const UNSENT_MAX: usize = 16 * 1024 * 1024;
 /// Publications made in one turn.
 const BURST: u64 = 1_024;
 
+/// How long before something is due a punctual publisher does not sleep any more.
+const AWAKE: Duration = Duration::from_millis(2);
+
 /// When the next publication is made.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pace {
@@ -26,6 +29,8 @@ pub enum Pace {
     InFlight(usize),
     /// So many times a second, whatever the server does.
     Rate(f64),
+    /// The same to the microsecond, where timers have milliseconds: the publisher is awake by then.
+    Punctual(f64),
 }
 
 /// Who publishes.
@@ -82,7 +87,7 @@ impl Load {
         let begun = shift.begun;
         match self.pace {
             Pace::InFlight(count) => shift.in_flight(count, lasting)?,
-            Pace::Rate(rate) => shift.at_rate(rate, lasting)?,
+            Pace::Rate(rate) | Pace::Punctual(rate) => shift.at_rate(rate, lasting)?,
         }
         shift.drain()?;
         let (late, overloaded) = (shift.late, shift.overloaded);
@@ -188,13 +193,21 @@ impl<'a> Shift<'a> {
             }
             self.send();
             self.crowd.board.completed.clear();
-            self.crowd.turn(due(made).saturating_sub(self.begun.elapsed()))?;
+            self.wait(due(made).saturating_sub(self.begun.elapsed()))?;
             if self.begun.elapsed() > lasting * 2 {
                 self.overloaded = true;
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Takes in what comes until something is due.
+    fn wait(&mut self, left: Duration) -> Result<(), Failure> {
+        match self.load.pace {
+            Pace::Punctual(_) => self.crowd.turn(left.saturating_sub(AWAKE)),
+            _ => self.crowd.turn(left),
+        }
     }
 
     /// The next channel that somebody follows.

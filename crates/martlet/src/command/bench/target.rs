@@ -1,8 +1,7 @@
 //! A server to be measured: one that the user names, or one that is started for the run and
 //! ended with it.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use super::interrupt;
 use super::machine::Cores;
 use super::process::Process;
 use super::serving::Serving;
+use super::started::Started;
 use crate::failure::Failure;
 
 /// Which server.
@@ -80,19 +80,18 @@ pub struct Target {
     child: Option<Rc<Started>>,
 }
 
-/// A process that ends with the run.
-#[derive(Debug)]
-struct Started(Child);
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        // It keeps nothing that a slower end would save, and it may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 impl Target {
+    /// Several that are measured as one: the processes of all of them, and these, count.
+    pub fn whole(name: &str, nodes: &[Self], others: &[u32]) -> Option<Self> {
+        let mut whole = nodes.first()?.clone();
+        let pids = nodes.iter().filter_map(|node| node.process.as_ref());
+        let pids = pids.flat_map(|process| process.pids.iter().copied());
+        whole.process = Some(Process { pids: pids.chain(others.iter().copied()).collect() });
+        name.clone_into(&mut whole.name);
+        name.clone_into(&mut whole.door.name);
+        Some(whole)
+    }
+
     /// What is told about it.
     pub fn about(&self) -> About {
         About {
@@ -139,6 +138,25 @@ pub fn targets(arguments: &TargetArguments, beside: &Beside) -> Result<Vec<Targe
     Course::default().targets(arguments, beside)
 }
 
+/// Starts servers on their cores, each with so many workers (0 is one for each core), and moves
+/// this thread to the generator's core.
+pub fn placed<T>(
+    no_pin: bool,
+    start: impl FnOnce(u32) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    interrupt::watch()?;
+    let cores = if no_pin { None } else { Cores::share() };
+    let unplaced = |error| Failure::failed(format!("cannot choose cores: {error}"));
+    if let Some(cores) = &cores {
+        cores.start_servers().map_err(unplaced)?;
+    }
+    let started = start(cores.as_ref().map_or(0, |it| it.count))?;
+    if let Some(cores) = &cores {
+        cores.generate().map_err(unplaced)?;
+    }
+    Ok(started)
+}
+
 /// What a subcommand wants of the servers.
 #[derive(Debug, Clone)]
 pub struct Course<'a> {
@@ -164,25 +182,19 @@ impl Course<'_> {
         arguments: &TargetArguments,
         beside: &Beside,
     ) -> Result<Vec<Target>, Failure> {
-        interrupt::watch()?;
-        let cores = if arguments.no_pin { None } else { Cores::share() };
-        let unplaced = |error| Failure::failed(format!("cannot choose cores: {error}"));
-        if let Some(cores) = &cores {
-            cores.start_servers().map_err(unplaced)?;
-        }
-        let mut targets = self.martlets(arguments, cores.as_ref().map_or(0, |it| it.count))?;
-        for what in beside.all() {
-            targets.push(match what {
-                What::Loop(Way::Bare) if self.keeping => arguments.bare("bare", Way::Places)?,
-                What::Loop(way) => arguments.bare(way.name(), way)?,
-                What::Peer(peer) => arguments.peer(&peer)?,
-            });
-        }
+        let mut targets = placed(arguments.no_pin, |workers| {
+            let mut targets = self.martlets(arguments, workers)?;
+            for what in beside.all() {
+                targets.push(match what {
+                    What::Loop(Way::Bare) if self.keeping => arguments.bare("bare", Way::Places)?,
+                    What::Loop(way) => arguments.bare(way.name(), way)?,
+                    What::Peer(peer) => arguments.peer(&peer)?,
+                });
+            }
+            Ok(targets)
+        })?;
         for (number, target) in targets.iter_mut().enumerate() {
             target.door.number = number;
-        }
-        if let Some(cores) = &cores {
-            cores.generate().map_err(unplaced)?;
         }
         Ok(targets)
     }
@@ -219,6 +231,12 @@ impl Target {
 }
 
 impl TargetArguments {
+    /// For servers that are all started for the run.
+    pub fn of_started(set: Vec<String>) -> Self {
+        let prefix = "bench-".to_owned();
+        Self { url: None, pid: None, token: None, prefix, set, no_pin: false }
+    }
+
     /// A martlet that runs already.
     fn named(&self, url: &str) -> Result<Target, Failure> {
         let (host, user) = plain_authority(url)?;
@@ -264,44 +282,55 @@ impl TargetArguments {
             key: None,
             reader,
             publisher,
+            entrance: None,
             seen: None,
         })
     }
 
     /// Starts this program once more, and waits until it says where it listens.
     fn start(&self, name: &str, arguments: Vec<String>) -> Result<Target, Failure> {
-        let unstarted = |why: &str| Failure::failed(format!("cannot start {name}: {why}"));
-        let mut child = Started(spawn(arguments).map_err(|error| unstarted(&error.to_string()))?);
-        let process = Some(Process::one(child.0.id()));
-        let host = listening(&mut child.0).map_err(|said| unstarted(&said))?;
-        let door = self.door(name, Kind::Martlet, host)?;
+        let unstarted = |why: String| Failure::failed(format!("cannot start {name}: {why}"));
+        let mut child = Started::once_more(&arguments).map_err(|e| unstarted(e.to_string()))?;
+        let host = child.listening().map_err(unstarted)?;
+        self.started(name, Kind::Martlet, host, child)
+    }
+
+    /// A server of somebody else, started for the run, that is to listen there.
+    pub fn foreign(
+        &self,
+        name: &str,
+        kind: Kind,
+        command: &Command,
+        host: String,
+    ) -> Result<Target, Failure> {
+        let unstarted = |why: String| Failure::failed(format!("cannot start {name}: {why}"));
+        let mut child = Started::foreign(command).map_err(|e| unstarted(e.to_string()))?;
+        child.listens(resolve(&host)?).map_err(unstarted)?;
+        self.started(name, kind, host, child)
+    }
+
+    /// A server that runs, in this process.
+    pub fn running(
+        &self,
+        name: &str,
+        kind: Kind,
+        host: String,
+        process: Process,
+    ) -> Result<Target, Failure> {
+        let (door, process) = (self.door(name, kind, host)?, Some(process));
+        Ok(Target { name: name.to_owned(), martlet: false, door, process, child: None })
+    }
+
+    fn started(
+        &self,
+        name: &str,
+        kind: Kind,
+        host: String,
+        child: Started,
+    ) -> Result<Target, Failure> {
+        let process = Some(Process::one(child.pid()));
+        let door = self.door(name, kind, host)?;
         let child = Some(Rc::new(child));
         Ok(Target { name: name.to_owned(), martlet: false, door, process, child })
     }
-}
-
-/// This program once more, configured by nothing but its arguments.
-fn spawn(arguments: Vec<String>) -> std::io::Result<Child> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let variables = std::env::vars_os().map(|(variable, _)| variable);
-    for variable in variables.filter(|name| name.to_string_lossy().starts_with("MARTLET_")) {
-        command.env_remove(variable);
-    }
-    command.spawn()
-}
-
-/// Where a server that was started says it listens, or what it says instead.
-fn listening(child: &mut Child) -> Result<String, String> {
-    let errors = child.stderr.take().expect("standard error was asked to be a pipe");
-    let mut lines = BufReader::new(errors).lines().map_while(Result::ok);
-    let mut said = Vec::new();
-    let host = lines.find_map(|line| {
-        let host = line.split_once("listening on http://").map(|(_, host)| host.to_owned());
-        said.push(line);
-        host
-    });
-    // The rest is read to its end, so that the server never waits for its reader.
-    std::thread::spawn(move || lines.count());
-    host.ok_or_else(|| said.join("\n"))
 }
