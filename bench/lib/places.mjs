@@ -12,3 +12,7 @@ export const latest = join(bench, "results/latest.json");
 export const document = join(root, "docs/performance.md");
 /** Where its plots are. */
 export const plots = join(root, "docs/performance");
+/** The same of several nodes. */
+export const clusterResults = join(bench, "results/cluster.json");
+/** And their document. */
+export const clusterDocument = join(root, "docs/performance-cluster.md");

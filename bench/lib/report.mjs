@@ -1,10 +1,9 @@
-/** The document and its plots, made of a run's results and of nothing else. By itself it makes them anew of the last. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+/** The document and its plots, made of a run's results and of nothing else. */
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 
 import { entry, kib, milliseconds, ratio } from "./figures.mjs";
-import { document, latest, plots } from "./places.mjs";
+import { document, plots } from "./places.mjs";
 import { bars } from "./plot.mjs";
 import { nameOf, section } from "./sections.mjs";
 import { markdownTable, summary } from "./table.mjs";
@@ -87,7 +86,7 @@ is a yardstick.
 
 ## What was not measured
 
-${[...missing.map(({ says, why }) => `* ${says}: ${why}.`), ""].join("\n")}* More than one node; other machines; networks; TLS; compression.
+${[...missing.map(({ says, why }) => `* ${says}: ${why}.`), ""].join("\n")}* Other machines; networks; TLS; compression.
 
 ## How far to trust it
 
@@ -105,7 +104,8 @@ function found(measurements) {
   return measurements.find(({ output }) => output?.machine)?.output.machine;
 }
 
-function machine(measurements) {
+/** The machine, in a line. */
+export function machine(measurements) {
   const { cpu, cores, kernel, memory, martlet } = found(measurements) ?? {};
   if (cpu === undefined) return "unknown";
   return `${cpu}, ${cores} cores, ${Math.round(memory / 2 ** 30)} GiB, Linux ${kernel}; martlet ${martlet}`;
@@ -147,8 +147,4 @@ function memory(idle, names) {
     series: ["user space"],
     groups: groups(idle, names, (server) => [kib(entry(idle, server).bytes_per_connection)]),
   });
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  writeDocument(JSON.parse(readFileSync(latest, "utf8")));
 }

@@ -8,6 +8,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
+import { keepCluster, measureCluster } from "./cluster.mjs";
 import { measureHistory } from "./history.mjs";
 import { build, measure } from "./martlet.mjs";
 import { beside, peers, programOf, startPeer, versionOf } from "./peers.mjs";
@@ -22,6 +23,7 @@ const help = `Measures martlet beside its peers, and writes docs/performance.md
   bench/run                        everything: about a quarter of an hour, and martlet is built before it
   bench/run --quick                the same in short: to see that all of it works
   bench/run --only fanout-1,idle   some of it; prints the figures and leaves the document alone
+  bench/run --cluster              several nodes behind Redis: a minute and a half; writes docs/performance-cluster.md
   bench/run --peers redis,nats     only these peers
   bench/run --martlet PATH         this program rather than one that is built for it
   bench/run --no-install           without asking whether the peers are installed
@@ -50,7 +52,8 @@ chmodSync(folder, 0o755);
 try {
   if (!options["no-install"]) spawnSync(join(bench, "install"), { stdio: "inherit" });
   const martlet = options.martlet ? resolve(options.martlet) : build();
-  finish(await takeAll(martlet, await startPeers()));
+  if (options.cluster) finishCluster(await measureCluster(martlet, { quick: options.quick, cores, files, say }));
+  else finish(await takeAll(martlet, await startPeers()));
 } finally {
   await endAll();
 }
@@ -59,7 +62,7 @@ try {
 function asked() {
   const text = { type: "string" };
   const yes = { type: "boolean" };
-  const options = { quick: yes, only: text, peers: text, martlet: text, "no-install": yes, out: text, help: { ...yes, short: "h" } };
+  const options = { quick: yes, cluster: yes, only: text, peers: text, martlet: text, "no-install": yes, out: text, help: { ...yes, short: "h" } };
   try {
     return parseArgs({ options }).values;
   } catch (error) {
@@ -166,6 +169,14 @@ function finish(results) {
     writeFileSync(out, text);
   }
   if (out === latest) writeDocument(JSON.parse(text));
+  process.stdout.write(table(JSON.parse(text)));
+}
+
+/** The same of several nodes, whose figures and document are kept apart. */
+function finishCluster(results) {
+  const text = JSON.stringify(withoutAddresses(results), null, 1);
+  if (options.out === undefined) keepCluster(JSON.parse(text));
+  else writeFileSync(options.out, `${text}\n`);
   process.stdout.write(table(JSON.parse(text)));
 }
 

@@ -67,7 +67,29 @@ const columns = {
     { title: "CPU µs/delivery", cell: (one) => written(one.server_cpu_us_per_delivery) },
     { title: "cores used", cell: (one) => written(one.server_cores) },
   ],
+  cluster: [
+    { title: "batch", cell: (one) => grouped(one.batch) },
+    beside("speed", "speed"),
+    { title: "publications/s", cell: (one) => grouped(one.publications_per_second) },
+    { title: "CPU µs/publication", cell: (one) => written(one.server_cpu_us_per_publication) },
+    { title: "of nodes", cell: (one) => written(one.nodes_cpu_us_per_publication) },
+    { title: "of Redis", cell: (one) => written(one.redis_cpu_us_per_publication) },
+    { title: "answered p50 ms", cell: (one) => written(milliseconds(one.answered_us?.p50)) },
+    { title: "delivered p50 ms", cell: (one) => written(milliseconds(one.latency_us?.p50)) },
+    { title: "p99 ms", cell: (one) => written(milliseconds(one.latency_us?.p99)) },
+    { title: "missed", cell: (one) => grouped(one.missed) },
+  ],
+  join: [
+    { title: "channels", cell: (one) => grouped(one.channels) },
+    { title: "calls", cell: (one) => grouped(one.calls) },
+    { title: "of functions", cell: (one) => grouped(one.functions) },
+    { title: "subscribing", cell: (one) => grouped(one.subscriptions) },
+    { title: "commands inside", cell: (one) => grouped(one.inside) },
+    { title: "Redis CPU µs/channel", cell: (one) => written(one.redis_cpu_us_per_channel) },
+    { title: "all followed after, s", cell: (one) => written(one.seconds) },
+  ],
 };
+columns.hop = columns.fanout;
 columns.echo = columns.fanout;
 columns.channels = columns.fanout;
 
@@ -113,6 +135,20 @@ const told = {
   ],
   echo: ["Echo", "100 clients that each publish into a channel of their own and follow it: the way there and back."],
   connect: ["Coming", "1,000 clients, 64 at once: handshake, session and one subscription."],
+  cluster: [
+    "Publishing",
+    "Every node is published to by four connections to its HTTP API, each with its next request when the last was answered. Each of 1,200 channels is followed by a " +
+      "WebSocket at the next node, so that every publication travels. A slice ends with the last delivery.",
+  ],
+  hop: [
+    "One hop",
+    "A client publishes at one node, and another follows at a second one; the same at a node alone, whose engine is its memory; and Redis by `PUBLISH` and `SUBSCRIBE`. " +
+      "200 publications a second, each counted from when it was meant to be sent.",
+  ],
+  join: [
+    "Joining",
+    "One node is there, and another one joins, to which a hundred clients come at once that follow a hundred channels each. Redis says how often it was asked until all were followed.",
+  ],
   history: ["History", "The memory of a server with full histories, divided by the publications in them."],
 };
 

@@ -2,15 +2,16 @@
  * The figures that martlet is to reach, each beside what it is to be compared with, measured in the same run. How they
  * are measured is in plan.mjs.
  */
+import { clusterRows } from "./cluster.mjs";
 import { entry, grouped, kib, milliseconds, ratio, written } from "./figures.mjs";
 
 const bare = { bare: "the bare loop", cork: "the corked loop", places: "the loop of places" };
 
 /** The rows of the table, for the results of a run: figure, target, measured, whether it is met, and the others. */
-export function judged({ measurements, peers }) {
+export function judged({ about, measurements, peers }) {
   const outputs = Object.fromEntries(measurements.map(({ id, output }) => [id, output]));
   const names = Object.fromEntries(peers.map(({ name, says }) => [name, says]));
-  return rows.map(({ figure, target, from, value, unit, most, least, below, others, othersIn = "" }) => {
+  return (about?.cluster ? clusterRows : rows).map(({ figure, target, from, value, unit, most, least, below, others, othersIn = "" }) => {
     const output = outputs[from];
     const measured = output && value(output);
     const met = Number.isFinite(measured) ? within(measured, { most, least, below }) : undefined;

@@ -4,7 +4,8 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { bench, document, latest, plots, root } from "../lib/places.mjs";
+import { clusterMarkdown } from "../lib/cluster.mjs";
+import { bench, clusterDocument, clusterResults, document, latest, plots, root } from "../lib/places.mjs";
 import { drawings, markdown } from "../lib/report.mjs";
 import { table } from "../lib/table.mjs";
 import { judged } from "../lib/targets.mjs";
@@ -101,6 +102,21 @@ test("docs/performance.md is what the last results make", () => {
   const drawn = drawings(last);
   for (const [name, svg] of Object.entries(drawn)) assert.equal(readFileSync(join(plots, name), "utf8"), svg, `run bench/report: ${name}`);
   if (existsSync(plots)) assert.deepEqual(readdirSync(plots).sort(), Object.keys(drawn).sort());
+});
+
+test("docs/performance-cluster.md is what the last results of several nodes make", () => {
+  const last = JSON.parse(readFileSync(clusterResults, "utf8"));
+  assert.equal(readFileSync(clusterDocument, "utf8"), clusterMarkdown(last), "run bench/report");
+  assert.doesNotMatch(JSON.stringify(last), /127\.0\.0\.1/);
+});
+
+test("what a hop adds is what is left without that of a node alone", () => {
+  const ratios = [["martlet", 3, 2], ["martlet alone", 1.25, 1]].map(([server, p50, p99]) => ({ server, p50, p99 }));
+  const hop = { id: "hop", output: { reference: "redis", ratios, results: [] } };
+  const join = { id: "join", output: { results: [{ calls: 80 }, { calls: 101 }] } };
+  const judgedRows = judged({ about: { cluster: true }, peers: [], measurements: [hop, join] });
+  const values = judgedRows.map(({ measured, met }) => [measured, met]);
+  assert.deepEqual(values, [[undefined, undefined], [undefined, undefined], [1.75, false], [1, true], [101, false]]);
 });
 
 test("every configuration that the document points to is there", () => {
