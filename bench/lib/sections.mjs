@@ -147,7 +147,8 @@ const told = {
   ],
   join: [
     "Joining",
-    "One node is there, and another one joins, to which a hundred clients come at once that follow a hundred channels each. Redis says how often it was asked until all were followed.",
+    "One node is there, and another one joins, to which a hundred clients come at once that follow a hundred channels each. Redis says how often it was asked until all were followed. " +
+      "The first node that joins is told apart, in the note.",
   ],
   history: ["History", "The memory of a server with full histories, divided by the publications in them."],
 };
