@@ -4,6 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use martlet_client::{Client, Cursor, Options, SubscribeOptions, SubscriptionEvent};
@@ -67,12 +68,14 @@ pub struct Readers {
     at: SocketAddr,
     channel: String,
     pub notes: Vec<Arc<Notes>>,
+    /// Whether the readers that sleep are asleep.
+    asleep: Arc<AtomicBool>,
 }
 
 impl Readers {
     /// None yet, of a channel at this address.
     pub fn at(at: SocketAddr, channel: &str) -> Self {
-        Self { at, channel: channel.to_owned(), notes: Vec::new() }
+        Self { at, channel: channel.to_owned(), notes: Vec::new(), asleep: Arc::default() }
     }
 
     /// One for each way that stays where it is, and restless ones for two; when this returns, all
@@ -89,11 +92,27 @@ impl Readers {
     /// One more.
     pub fn begin(&mut self, way: Way, restless: bool) {
         let name = format!("{}{way:?}", if restless { "restless " } else { "" });
+        let stay = if restless { STAY } else { Duration::from_secs(3_600) };
+        self.begin_as(name, way, stay, Arc::default());
+    }
+
+    /// One that polls, and misses what comes while it sleeps.
+    pub fn begin_sleeper(&mut self) {
+        let asleep = Arc::clone(&self.asleep);
+        self.begin_as("sleeper".into(), Way::PlainPolls, STAY, asleep);
+    }
+
+    fn begin_as(&mut self, name: String, way: Way, stay: Duration, asleep: Arc<AtomicBool>) {
         let notes = Arc::new(Notes::new(name));
         self.notes.push(Arc::clone(&notes));
-        let stay = if restless { STAY } else { Duration::from_secs(3_600) };
-        let reader = Reader { at: self.at, channel: self.channel.clone(), way, stay, notes };
+        let channel = self.channel.clone();
+        let reader = Reader { at: self.at, channel, way, stay, notes, asleep };
         tokio::spawn(reader.read());
+    }
+
+    /// Those that sleep fall asleep after their next answer, or wake.
+    pub fn sleep(&self, asleep: bool) {
+        self.asleep.store(asleep, Ordering::Relaxed);
     }
 
     /// Waits until all follow.
@@ -125,6 +144,7 @@ struct Reader {
     way: Way,
     stay: Duration,
     notes: Arc<Notes>,
+    asleep: Arc<AtomicBool>,
 }
 
 impl Reader {

@@ -2,6 +2,7 @@
 //! a connection of its own, and so goes to another node than the one before.
 
 use std::io;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -17,6 +18,9 @@ impl Reader {
     /// Plain polls, one after the other.
     pub(super) async fn polls(&self) -> io::Result<()> {
         loop {
+            while self.asleep.load(Ordering::Relaxed) {
+                tokio::time::sleep(PAUSE).await;
+            }
             let place = match self.cursor() {
                 Some(cursor) => format!("&cursor={cursor}&wait={WAIT}"),
                 None => "&wait=0".to_owned(),
