@@ -25,11 +25,13 @@ impl Proxy {
         })
     }
 
-    /// nginx with this file of `deploy/`.
+    /// nginx with this file of `deploy/`, as one process: workers of its own would outlive it when
+    /// it is killed.
     pub fn nginx(file: &str, nodes: &[u16]) -> Self {
         Self::start(file, nodes, |configuration, folder| {
             let pid = folder.join("pid");
-            let more = format!("daemon off; error_log stderr; pid {};", pid.display());
+            let pid = pid.display();
+            let more = format!("daemon off; master_process off; error_log stderr; pid {pid};");
             let mut command = Command::new("nginx");
             command.arg("-p").arg(folder).arg("-c").arg(configuration).args(["-g", &more]);
             command
