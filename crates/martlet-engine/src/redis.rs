@@ -1,7 +1,7 @@
 //! Redis as engine and store: histories in streams, numbered by a library of functions in one step
 //! with keeping and telling; news by sharded channels. Redis 7 or a server that speaks like it.
 //!
-//! How it is laid out, and what it promises when Redis fails, is in `docs/decisions/0015`.
+//! How it is laid out, and what it promises when Redis fails, is in `docs/decisions/0016`.
 
 use martlet_core::model::NodeId;
 use tokio::sync::mpsc;
