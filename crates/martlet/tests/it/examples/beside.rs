@@ -10,14 +10,14 @@ use regex::{Captures, Regex};
 use crate::cluster::process::{free_port, have, local};
 
 /// The ports that pages name, but for the server's own.
-const NAMED: [&str; 3] = ["6379", "8001", "8002"];
+const NAMED: [&str; 4] = ["4222", "6379", "8001", "8002"];
 
 /// Programs that are not everywhere.
-const PROGRAMS: [&str; 2] = ["redis-server", "haproxy"];
+const PROGRAMS: [&str; 3] = ["redis-server", "nats-server", "haproxy"];
 
 /// What a page runs beside its server.
 pub struct Beside {
-    ports: [u16; 3],
+    ports: [u16; NAMED.len()],
 }
 
 impl Beside {
@@ -27,7 +27,7 @@ impl Beside {
 
     /// A text with these ports in place of those that it names.
     pub fn rewritten(&self, text: &str) -> String {
-        let named = Regex::new(r"(127\.0\.0\.1:|--port )(6379|8001|8002)\b").unwrap();
+        let named = Regex::new(r"(127\.0\.0\.1:|--port )(4222|6379|8001|8002)\b").unwrap();
         let free = |found: &Captures<'_>| {
             let which = NAMED.iter().position(|name| *name == &found[2]).unwrap();
             format!("{}{}", &found[1], self.ports[which])
