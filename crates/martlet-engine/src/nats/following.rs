@@ -25,6 +25,9 @@ const ROUND: usize = 1_024;
 /// How long to wait for the server to hear, before asking it again.
 const HEARING: Duration = Duration::from_secs(1);
 
+/// After how long every server of a NATS cluster has heard of a subscription.
+const SPREADING: Duration = Duration::from_secs(1);
+
 /// How often channels are let go that nobody wants.
 const LETTING_GO: Duration = Duration::from_secs(1);
 
@@ -57,6 +60,17 @@ impl Far {
         }
         let released = self.interest.borrow_mut().heard(&channels);
         released.parked.into_iter().for_each(|(ticket, request)| self.begin(ticket, request));
+        if self.several() {
+            sleep(SPREADING).await;
+            self.inbox.tell(News::Doubt(channels));
+        }
+    }
+
+    /// Whether the server is one of several. Those hear of a subscription a little later, and what
+    /// they pass on until then is not heard.
+    fn several(&self) -> bool {
+        let told = self.link.client().server_info().connect_urls.len();
+        self.settings.replicas > 1 || self.settings.servers.len() > 1 || told > 1
     }
 
     /// Goes through the server and back on this connection: what was said before has been heard.

@@ -67,6 +67,7 @@ fn unstarted(error: StartError) -> Failure {
     let failure = Failure::failed(&error);
     match error {
         StartError::Listen { .. } => failure.hint("choose another address with --listen"),
+        StartError::Engine(_) => failure.hint("start the engine, or correct its address"),
         _ => failure,
     }
 }

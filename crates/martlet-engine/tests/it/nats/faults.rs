@@ -111,7 +111,14 @@ fn a_server_that_lost_its_newest_is_noticed_and_nothing_is_lost_in_silence() {
     server.kill();
     let old = server.copy();
     server.begin_again();
-    world.publish_for(WHILE);
+    // Something that the copy does not have.
+    let before = world.accepted.len();
+    for _ in 0..100 {
+        world.publish_for(WHILE / 4);
+        if world.accepted.len() > before + 50 {
+            break;
+        }
+    }
     server.kill();
     server.begin_with(&old);
     world.publish_for(WHILE);

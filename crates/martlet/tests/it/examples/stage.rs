@@ -14,6 +14,7 @@ use super::expected::{EPOCH, matched};
 use super::page::{Block, Page};
 use super::terminal::Terminal;
 use super::typescript::Compiled;
+use crate::cluster::process::{free_port, local};
 use crate::program::MARTLET;
 
 /// Longer than anything takes.
@@ -29,8 +30,10 @@ pub struct Server {
 impl Server {
     /// A server in development mode, given further arguments.
     pub fn start(arguments: &[&str]) -> Self {
+        // A port that the system gives to nobody, also while a page starts its server anew.
+        let address = local(free_port()).to_string();
         let mut command = bare(MARTLET);
-        command.args(["serve", "--listen", "127.0.0.1:0"]).args(arguments);
+        command.args(["serve", "--listen", &address]).args(arguments);
         Self::run(&mut command).unwrap()
     }
 
