@@ -1,5 +1,7 @@
 /** Several nodes on one engine, and a HAProxy that deals requests out to them in turn. */
 
+import { setTimeout as wait } from "node:timers/promises";
+
 import { startHaproxy } from "./proxies/haproxy.mjs";
 import { startNats } from "./proxies/nats.mjs";
 import { startRedis } from "./proxies/redis.mjs";
@@ -10,6 +12,9 @@ export const ENGINES = {
   Redis: { start: startRedis, needs: ["redis-server", "haproxy"] },
   NATS: { start: startNats, needs: ["nats-server", "haproxy"] },
 };
+
+/** How long it may take until all nodes are ready. */
+const PATIENCE = 20_000;
 
 /** The nodes, what is behind them and what is before. */
 export class Nodes {
@@ -38,6 +43,19 @@ export class Nodes {
   /** The node that the backend speaks to. */
   get first() {
     return this.all[0];
+  }
+
+  /** Waits until each node has its turn: one that has just begun is not ready at once. */
+  async inTurn() {
+    const late = performance.now() + PATIENCE;
+    for (let seen = []; new Set(seen.slice(-this.all.length)).size < this.all.length; ) {
+      if (performance.now() > late) {
+        throw new Error(`not every node has its turn: ${seen.slice(-10)}`);
+      }
+      const { nodes } = await (await fetch(`${this.url}/v1/nodes`)).json();
+      seen.push(nodes.find((node) => node.this).node);
+      await wait(20);
+    }
   }
 
   /** Ends a node as a power cut does, and starts it again; not the first. */

@@ -20,6 +20,7 @@ after(() => seats?.close());
 
 /** A traveller on each node, all of which lose it when it is killed. */
 async function underKills(nodes, transport) {
+  await nodes.inTurn();
   const kills = [];
   const lose = (_, i) => (kills[i] ??= nodes.kill(i));
   const travel = (_, i) => {
