@@ -18,19 +18,28 @@ let seats;
 before(async () => (seats = await nodeSeats()));
 after(() => seats?.close());
 
-/** A traveller on each node, all of which lose it when it is killed. */
-async function underKills(nodes, transport) {
+/** As many travellers as nodes, which are killed under them. Says how often they lost their way. */
+async function underKills(nodes, transport, round) {
   await nodes.inTurn();
   const kills = [];
   const lose = (_, i) => (kills[i] ??= nodes.kill(i));
   const travel = (_, i) => {
-    const channel = `killed-${transport}-${i}`;
+    const channel = `killed-${transport}-${round}-${i}`;
     const options = { url: nodes.url, channel, transports: [transport] };
     return journey(nodes.first, seats, { ...options, lose, losses: 4 });
   };
   const accounts = await Promise.all(nodes.all.map(travel));
-  const lost = accounts.map(({ disconnected }) => disconnected);
-  assert.ok(lost.some((count) => count > 0), `nobody lost anything: ${lost}`);
+  return accounts.reduce((sum, { disconnected }) => sum + disconnected, 0);
+}
+
+/** It is up to the balancer who sits where: once in a while all sit on the node that stays. */
+async function untilSomebodyLoses(nodes, transport) {
+  for (let round = 0; round < 5; round++) {
+    if ((await underKills(nodes, transport, round)) > 0) {
+      return;
+    }
+  }
+  assert.fail("nobody lost anything");
 }
 
 for (const [engine, { needs }] of Object.entries(ENGINES)) {
@@ -52,7 +61,7 @@ for (const [engine, { needs }] of Object.entries(ENGINES)) {
 
     for (const transport of TRANSPORTS) {
       test(`killed nodes on ${engine}: ${transport}`, { skip, timeout: 60_000 }, () =>
-        underKills(nodes, transport));
+        untilSomebodyLoses(nodes, transport));
     }
   });
 }
