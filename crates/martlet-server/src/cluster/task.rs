@@ -37,7 +37,7 @@ const LOOK: Duration = Duration::from_millis(250);
 /// How long members of a node that has stopped are kept, for clients to come back elsewhere.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// The longest secret that nodes agree on.
+/// What the secret is called that nodes agree on.
 const SECRET_NAME: &str = "grant-secret";
 
 /// This node as a member of the cluster.
