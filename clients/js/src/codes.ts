@@ -40,6 +40,8 @@ export const codes = {
   callback_invalid: 1016,
   /** The engine behind this node cannot be reached, or did not answer. */
   engine_unavailable: 1017,
+  /** The node is short of memory. */
+  overloaded: 1018,
   /** A token is needed here. */
   token_missing: 1100,
   /** The token is not valid. */
@@ -124,6 +126,12 @@ export const codes = {
   reconnect: 3008,
   /** The answer is as long as one answer may be. */
   stream_full: 3009,
+  /** The connection is as old as connections get here. */
+  aged: 3010,
+  /** The node takes in as many clients as it can just now. */
+  busy: 3011,
+  /** The node is short of memory and lets this client go. */
+  shed: 3012,
   /** The client sent what the protocol forbids. */
   bad_frame: 3500,
   /** The client was refused. */

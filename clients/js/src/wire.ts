@@ -101,6 +101,8 @@ export interface Close {
   readonly message: string;
   readonly reconnect: boolean;
   readonly after?: number;
+  /** The address of a node to come back to; the one that the client knows, unless given. */
+  readonly node?: string;
 }
 
 /** Every event, by its name. */

@@ -10,8 +10,9 @@
 //! world. After every `handle_*` or verb the caller drains `poll_*` until it returns `None`.
 //!
 //! Modules are ranked, and a module uses only those before it (a test checks):
-//! `model < time < stream < presence < port < session < hub`.
+//! `model < time < stream < presence < port < session < hub < crowd`.
 
+pub mod crowd;
 pub mod hub;
 pub mod model;
 pub mod port;

@@ -59,7 +59,7 @@ impl FrameError {
 
     /// How the connection ends.
     pub fn close(&self) -> Close {
-        Close { code: Code::BadFrame, detail: Some(self.detail.clone()), after: None }
+        Close { detail: Some(self.detail.clone()), ..Code::BadFrame.into() }
     }
 }
 

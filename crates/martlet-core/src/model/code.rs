@@ -73,6 +73,7 @@ codes! {
     UpgradeRequired = 1015, Refusal, 426, "upgrade_required", "This address is for WebSocket, version 13.", "Open it as a WebSocket; a proxy between must pass the Upgrade header on.";
     CallbackInvalid = 1016, Refusal, 400, "callback_invalid", "The callback is missing or is no plain name.", "Name a function by letters, digits, _ and $, joined by dots: at most 64 characters.";
     EngineUnavailable = 1017, Temporary, 503, "engine_unavailable", "The engine behind this node cannot be reached, or did not answer.", "Try again; a publication with the same idempotency_key is published once.";
+    Overloaded = 1018, Temporary, 503, "overloaded", "The node is short of memory.", "Try again after the time given; if it persists, raise memory.budget or add nodes.";
 
     TokenMissing = 1100, Refusal, 401, "token_missing", "A token is needed here.", "Connect with a token, or allow anonymous clients in the namespace.";
     TokenInvalid = 1101, Refusal, 401, "token_invalid", "The token is not valid.", "Check its signature, algorithm, audience and issuer against the server's configuration.";
@@ -119,6 +120,9 @@ codes! {
     Expired = 3007, CloseAndReturn, 401, "expired", "The token expired while connected.", "Come back with a new token; refresh in time to avoid this.";
     Reconnect = 3008, CloseAndReturn, 503, "reconnect", "The backend asked this client to connect again.", "Come back; the cursor brings what was missed.";
     StreamFull = 3009, CloseAndReturn, 503, "stream_full", "The answer is as long as one answer may be.", "Come back at once; the cursor goes on where this ends.";
+    Aged = 3010, CloseAndReturn, 503, "aged", "The connection is as old as connections get here.", "Come back at once; the cursor brings what was missed.";
+    Busy = 3011, CloseAndReturn, 503, "busy", "The node takes in as many clients as it can just now.", "Come back after the time given.";
+    Shed = 3012, CloseAndReturn, 503, "shed", "The node is short of memory and lets this client go.", "Come back after the time given; the cursor brings what was missed.";
 
     BadFrame = 3500, CloseForGood, 400, "bad_frame", "The client sent what the protocol forbids.", "Correct the client.";
     Unauthorized = 3501, CloseForGood, 401, "unauthorized", "The client was refused.", "The error before the close says why.";
@@ -191,6 +195,9 @@ pub struct Close {
     pub detail: Option<Box<str>>,
     /// How long to wait before coming back; `None` leaves it to the client's backoff.
     pub after: Option<Duration>,
+    /// The address of a node to come back to, such as `https://b.example.com:8000`; `None` for
+    /// the address that the client knows.
+    pub node: Option<Box<str>>,
 }
 
 impl Close {
@@ -210,6 +217,6 @@ impl Close {
 
 impl From<Code> for Close {
     fn from(code: Code) -> Self {
-        Self { code, detail: None, after: None }
+        Self { code, detail: None, after: None, node: None }
     }
 }

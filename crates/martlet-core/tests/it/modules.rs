@@ -3,7 +3,7 @@
 use super::sources::under;
 
 /// The modules, each of which may use those before it.
-const RANKS: [&str; 7] = ["model", "time", "stream", "presence", "port", "session", "hub"];
+const RANKS: [&str; 8] = ["model", "time", "stream", "presence", "port", "session", "hub", "crowd"];
 
 fn rank(module: &str) -> Option<usize> {
     RANKS.iter().position(|ranked| *ranked == module)

@@ -14,10 +14,16 @@ pub(crate) fn refusal(number: u32, message: &str, temporary: bool, after: Option
 }
 
 /// A close from its number and sentence, with the same care for unknown numbers.
-pub(crate) fn close(number: u32, message: &str, reconnect: bool, after: Option<u64>) -> Close {
+pub(crate) fn close(
+    number: u32,
+    message: &str,
+    reconnect: bool,
+    after: Option<u64>,
+    node: Option<Box<str>>,
+) -> Close {
     let stand_in = if reconnect { Code::Failed } else { Code::Disconnected };
     let (code, detail) = code_and_detail(number, message, stand_in);
-    Close { code, detail, after: after.map(Duration::from_millis) }
+    Close { code, detail, after: after.map(Duration::from_millis), node }
 }
 
 fn code_and_detail(number: u32, message: &str, stand_in: Code) -> (Code, Option<Box<str>>) {

@@ -281,11 +281,9 @@ fn told_of_connection() -> impl Strategy<Value = Event> {
         (sentence(), time()).prop_map(|(grant, expires)| Event::Grant { grant, expires }),
         (of(channel()), refusal())
             .prop_map(|(channel, refusal)| Event::Refused { channel, refusal }),
-        (code(), of(sentence()), after()).prop_map(|(code, detail, after)| Event::Closing(Close {
-            code,
-            detail,
-            after
-        })),
+        (code(), of(sentence()), after(), of(sentence())).prop_map(
+            |(code, detail, after, node)| Event::Closing(Close { code, detail, after, node })
+        ),
     ]
 }
 

@@ -388,8 +388,7 @@ proptest! {
 
 #[test]
 fn a_close_says_when_to_come_back() {
-    let close =
-        Close { code: Code::Shutdown, detail: None, after: Some(Duration::from_millis(1200)) };
+    let close = Close { after: Some(Duration::from_millis(1200)), ..Code::Shutdown.into() };
     let event = Event::Closing(close);
     let plain = PlainEvent::of(&event, false).unwrap();
     assert_eq!(plain.retry, Some(Duration::from_millis(1200)));

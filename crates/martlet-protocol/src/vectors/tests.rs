@@ -327,6 +327,7 @@ const HTTP_ONLY: &[Code] = &[
     Code::NotFound,
     Code::MethodNotAllowed,
     Code::UnknownSession,
+    Code::Overloaded,
     Code::UnsupportedProtocol,
     Code::RequestInvalid,
     Code::HeadTooLarge,

@@ -63,7 +63,7 @@ pub async fn disconnect(State(site): State<Arc<Site>>, headers: HeaderMap, body:
         let detail = format!("a reason has at most {REASON_BYTES_MAX} bytes");
         return Err(Refusal::because(Code::Malformed, detail).into());
     }
-    let close = Close { code, detail, after: None };
+    let close = Close { detail, ..code.into() };
     control(&site, Control::Disconnect { whom: about.whom()?, close, at: Clock::wall() }).await
 }
 

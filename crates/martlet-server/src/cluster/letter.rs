@@ -233,7 +233,7 @@ fn what_of(words: Words, body: Bytes) -> Option<What> {
         }
         Words::Disconnect { whom, code, detail, at } => {
             let code = Code::from_number(code)?;
-            let close = Close { code, detail: detail.map(Into::into), after: None };
+            let close = Close { detail: detail.map(Into::into), ..code.into() };
             let (whom, at) = (whom_of(whom)?, UnixMillis(at));
             ask(Question::Control(Control::Disconnect { whom, close, at }))
         }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use http::uri::Authority;
+use martlet_core::crowd::AdmissionRate;
 use martlet_core::model::{ChannelName, Limits, Namespaces};
 use martlet_transport::cors::Origins;
 
@@ -13,7 +14,7 @@ use super::error::{ConfigError, Fault};
 use super::file::text_of;
 use super::given::Given;
 use super::sections;
-use super::settings::{Settings, Tls};
+use super::settings::{Drain, Settings, Tls};
 use super::value::Secret;
 use super::{Config, quantity};
 use crate::identity::{TokenSource, is_host_and_port};
@@ -67,6 +68,11 @@ impl Checker<'_> {
             ping: self.time("heartbeat.ping", options.heartbeat.ping, SECOND, DAY),
             pong: self.time("heartbeat.pong", options.heartbeat.pong, SECOND, DAY),
             resume: self.time("session.resume", options.session.resume, Duration::ZERO, DAY),
+            age: self.age(options.session.age),
+            admission: self.admission(&options.admission),
+            handshakes: options.admission.handshakes,
+            drain: self.drain(&options.drain),
+            address: self.address(options.server.address.as_deref()),
             grant_secret: self.secret("grant", &options.grant.secret, &options.grant.secret_file),
             grant_lifetime: self.time("grant.lifetime", options.grant.lifetime, SECOND, 365 * DAY),
             limits: self.limits(&options.limits),
@@ -146,6 +152,39 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+
+    fn age(&mut self, age: Duration) -> Duration {
+        match age.is_zero() {
+            true => age,
+            false => self.time("session.age", age, Duration::from_secs(10), 365 * DAY),
+        }
+    }
+
+    fn admission(&mut self, admission: &sections::Admission) -> AdmissionRate {
+        self.count("admission.per_second", admission.per_second as usize, 0, 1_000_000);
+        self.count("admission.handshakes", admission.handshakes, 0, 1_000_000);
+        AdmissionRate { per_second: admission.per_second }
+    }
+
+    fn drain(&mut self, drain: &sections::Drain) -> Drain {
+        Drain {
+            wait: self.time("drain.wait", drain.wait, Duration::ZERO, DAY),
+            over: self.time("drain.over", drain.over, Duration::ZERO, DAY),
+            force: self.time("drain.force", drain.force, Duration::ZERO, DAY),
+            elsewhere: drain.elsewhere,
+        }
+    }
+
+    fn address(&mut self, address: Option<&str>) -> Option<Box<str>> {
+        let address = address?;
+        if !is_origin(address) {
+            let text = super::value::shown(address);
+            let fault = Fault::new(format!("{text} is not an address that clients can open"));
+            let hint = "write \"https://b.example.com:8000\", with no path";
+            self.wrong("server.address", fault.hint(hint));
+        }
+        Some(address.into())
     }
 
     fn leeway(&mut self, leeway: Duration) -> Duration {

@@ -31,6 +31,10 @@ section! {
         table heartbeat: Heartbeat = Heartbeat::default();
         /// What is kept for a client that has lost its connection.
         table session: Session = Session::default();
+        /// How many clients are let in at once. Whoever is not is told when to come back.
+        table admission: Admission = Admission::default();
+        /// How the node lets its clients go before it stops.
+        table drain: Drain = Drain::default();
         /// Grants: what the server signs for a client to come back with, without a token.
         table grant: Grant = Grant::default();
         /// Limits on everything that a client or a backend can make large. The defaults are
@@ -50,6 +54,10 @@ section! {
         value listen: Vec<SocketAddr> = vec![SocketAddr::from(([127, 0, 0, 1], 8000))];
         /// Worker threads; 0 is one for each core.
         value workers: usize = 0;
+        /// The address by which clients reach this node and no other, such as
+        /// `https://b.example.com:8000`. Nodes that let their clients go send them there. Without
+        /// it they come back by the address they know, which is right behind a load balancer.
+        value address: Option<String> = None;
         /// Origins of web pages that may connect, such as `https://example.com`; `*` for all.
         /// Pages from the server's own address always may, and programs that are not browsers
         /// send no origin.
@@ -208,8 +216,56 @@ section! {
         /// How long its session waits for it. A client that comes back later starts a new
         /// one; what it missed it still gets, from the history.
         value resume: Duration = Duration::from_secs(60);
+        /// How old a connection gets: each is asked to come back at some moment between four
+        /// fifths of this age and all of it, so that clients spread over nodes that were added
+        /// since. 0 is as old as it likes.
+        value age: Duration = Duration::ZERO;
     }
 }
+
+section! {
+    /// How many clients are let in at once.
+    Admission {
+        /// Clients a second that each worker lets in; 0 for no limit. A quarter of them may come
+        /// in one moment; half of that is kept for those who were here before.
+        value per_second: u32 = 5_000;
+        /// Connections of each worker that have not yet said who they are; 0 for no limit.
+        value handshakes: usize = 2_000;
+    }
+}
+
+section! {
+    /// How the node lets its clients go before it stops.
+    Drain {
+        /// How long it says that it is not ready before it lets the first client go, so that load
+        /// balancers and clients go elsewhere meanwhile. Where nobody else serves it does not
+        /// wait.
+        value wait: Duration = Duration::from_secs(5);
+        /// Over which time it lets clients go, evenly. Where nobody else serves they go all at
+        /// once, as late as can be, and each is told another time to come back.
+        value over: Duration = Duration::from_secs(30);
+        /// How long the last ones then get to go before their connections are cut.
+        value force: Duration = Duration::from_secs(10);
+        /// Who else serves the clients. `auto`: the other nodes of the engine, and a successor
+        /// that took over the listening sockets; `always`: somebody that this node knows nothing
+        /// of.
+        value elsewhere: Elsewhere = Elsewhere::Auto;
+    }
+}
+
+/// Whether somebody else serves the clients of a node that stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// If there are other nodes, or a successor.
+    Auto,
+    /// In any case.
+    Always,
+}
+
+words!(Elsewhere {
+    "auto" => Elsewhere::Auto, Elsewhere::Auto;
+    "always" => Elsewhere::Always, Elsewhere::Always;
+});
 
 section! {
     /// Grants.

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use martlet_core::crowd::AdmissionRate;
 use martlet_core::model::{Limits, Namespaces};
 use martlet_transport::cors::Origins;
 
 use super::engine::EngineAddress;
-use super::sections::LogFormat;
+use super::sections::{Elsewhere, LogFormat};
 use super::value::Secret;
 use crate::identity::TokenSource;
 use crate::keys::ApiKeys;
@@ -42,6 +43,16 @@ pub struct Settings {
     pub pong: Duration,
     /// How long a session waits for a lost client.
     pub resume: Duration,
+    /// How old a connection gets; zero for as old as it likes.
+    pub age: Duration,
+    /// How many clients each worker lets in.
+    pub admission: AdmissionRate,
+    /// How many connections of each worker may not yet have said who they are; 0 for no limit.
+    pub handshakes: usize,
+    /// How the node lets its clients go.
+    pub drain: Drain,
+    /// The address by which clients reach this node and no other.
+    pub address: Option<Box<str>>,
     /// The secret by which grants are signed; `None` to make one at random.
     pub grant_secret: Option<Secret>,
     /// How long a grant is good.
@@ -68,4 +79,17 @@ pub enum Tls {
     },
     /// Made at each start; nobody trusts it.
     Development,
+}
+
+/// How a node lets its clients go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drain {
+    /// How long it says that it is not ready before it lets the first go.
+    pub wait: Duration,
+    /// Over which time it lets them go.
+    pub over: Duration,
+    /// How long the last then get.
+    pub force: Duration,
+    /// Who else serves them.
+    pub elsewhere: Elsewhere,
 }

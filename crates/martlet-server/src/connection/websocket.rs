@@ -199,5 +199,5 @@ fn uplink(incoming: Incoming<'_>) -> Uplink<'_> {
 /// How a client is closed that broke the rules of WebSocket.
 fn close_of(fault: &Fault) -> Close {
     let code = if fault.close_code() == 1009 { Code::LargeFrame } else { Code::BadFrame };
-    Close { code, detail: Some(fault.to_string().into()), after: None }
+    Close { detail: Some(fault.to_string().into()), ..code.into() }
 }

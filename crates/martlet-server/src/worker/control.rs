@@ -124,5 +124,5 @@ impl Worker {
 pub(super) fn shutdown(spread: u64) -> Close {
     let after = RETURN_MIN_MS + random::bits() % spread;
     let after = Some(Duration::from_millis(after));
-    Close { code: Code::Shutdown, detail: None, after }
+    Close { after, ..Code::Shutdown.into() }
 }

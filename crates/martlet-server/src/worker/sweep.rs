@@ -162,7 +162,7 @@ fn after_write(
     };
     if full {
         let after = Some(Duration::ZERO);
-        entry.session.close(Close { code: Code::StreamFull, detail: None, after });
+        entry.session.close(Close { after, ..Code::StreamFull.into() });
         sessions.touch(index);
     }
     after

@@ -239,8 +239,11 @@ impl Stage {
             }
             "close" => {
                 let (connection, code) = (number(next()?)?, code(next()?)?);
-                let after = next().ok().and_then(|after| after.strip_prefix("after="));
-                let close = Close { code, detail: None, after: after.and_then(parse_duration) };
+                let advice: Vec<_> = std::iter::from_fn(|| next().ok()).collect();
+                let advised = |name| advice.iter().find_map(|word| word.strip_prefix(name));
+                let after = advised("after=").and_then(parse_duration);
+                let node = advised("node=").map(Into::into);
+                let close = Close { after, node, ..code.into() };
                 self.worker.with_session(now, connection, |session| session.close(close));
             }
             "flood" => {

@@ -341,7 +341,7 @@ impl PlainOpening {
             Event::Subscribed(_) => self.unanswered = self.unanswered.saturating_sub(1),
             Event::Refused { refusal, .. } => _ = self.refused.get_or_insert(refusal.clone()),
             Event::Closing(close) => {
-                let Close { code, detail, after } = close.clone();
+                let Close { code, detail, after, .. } = close.clone();
                 self.refused.get_or_insert(Refusal { code, detail, after });
             }
             Event::Gap(_) => self.gaps.push(answer),

@@ -153,7 +153,7 @@ impl World {
             let here = self.nodes[node].workers[usize::from(worker)].connections();
             for connection in here.collect::<Vec<_>>() {
                 let after = Some(Duration::from_millis(self.dice.below(3_000) as u64));
-                let close = Close { code: Code::Shutdown, detail: None, after };
+                let close = Close { after, ..Code::Shutdown.into() };
                 self.at_worker(place, |worker, now| {
                     worker.with_session(now, connection, |session| session.close(close));
                 })?;

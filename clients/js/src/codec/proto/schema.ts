@@ -163,5 +163,6 @@ export const EVENT: Schema = {
     message: text(3),
     reconnect: flag(4),
     after: maybeCount(5),
+    node: maybeText(6),
   }),
 };

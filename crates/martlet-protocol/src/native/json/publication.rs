@@ -137,5 +137,6 @@ pub(crate) fn close_object(close: &Close, out: &mut Vec<u8>) {
     object.text("message", &close.reason());
     object.flag("reconnect", close.reconnect());
     object.maybe_number("after", close.after.map(millis));
+    object.maybe_text("node", close.node.as_deref());
     object.end();
 }

@@ -143,5 +143,6 @@ fn close(close: &Close) -> messages::Close {
         message: close.reason(),
         reconnect: close.reconnect(),
         after: close.after.map(millis),
+        node: close.node.as_deref().map(str::to_owned),
     }
 }

@@ -63,7 +63,8 @@ fn read(event: event::Event) -> Read<Event> {
             refusal: said::refusal(it.code, &it.message, it.temporary, it.after),
         },
         Wire::Close(it) => {
-            Event::Closing(said::close(it.code, &it.message, it.reconnect, it.after))
+            let node = it.node.map(Into::into);
+            Event::Closing(said::close(it.code, &it.message, it.reconnect, it.after, node))
         }
     })
 }

@@ -566,4 +566,7 @@ pub struct Close {
     /// In how many milliseconds; absent: back off exponentially with full jitter.
     #[prost(uint64, optional, tag = "5")]
     pub after: ::core::option::Option<u64>,
+    /// The address of a node to come back to; absent: the one that the client knows.
+    #[prost(string, optional, tag = "6")]
+    pub node: ::core::option::Option<::prost::alloc::string::String>,
 }

@@ -24,7 +24,7 @@ fn everything() -> Vec<What> {
         detail: detail.clone(),
         after: Some(Duration::from_secs(1)),
     };
-    let close = Close { code: Code::Disconnected, detail, after: None };
+    let close = Close { detail, ..Code::Disconnected.into() };
     let at = UnixMillis(1_000);
     let mut questions = vec![
         Question::Frame(key(), Bytes::from_static(b"{\"id\":1}\n{}\n")),

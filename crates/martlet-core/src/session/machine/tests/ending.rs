@@ -68,7 +68,7 @@ fn who_leaves_has_left() {
 fn a_close_is_the_last_word_and_tells_when_to_come_back() {
     let mut bench = member_of_two();
     let after = Some(Duration::from_millis(700));
-    bench.session.close(Close { code: Code::Shutdown, detail: None, after });
+    bench.session.close(Close { after, ..Code::Shutdown.into() });
     let words = bench.words();
     let expected = ["lose a", "end a", "unfollow a", "lose b", "end b", "unfollow b"];
     assert_eq!(words[..6], expected, "it may come back");

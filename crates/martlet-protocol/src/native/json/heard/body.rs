@@ -395,11 +395,13 @@ pub(super) struct Close<'a> {
     message: Text<'a>,
     reconnect: bool,
     after: Option<u64>,
+    node: Option<Box<str>>,
 }
 
 impl<'a> Body<'a> for Close<'a> {
     fn event(self) -> Read<Event> {
-        let close = said::close(self.code, &self.message, self.reconnect, self.after);
+        let Self { code, message, reconnect, after, node } = self;
+        let close = said::close(code, &message, reconnect, after, node);
         Ok(Event::Closing(close))
     }
 }
