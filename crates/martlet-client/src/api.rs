@@ -2,6 +2,7 @@
 //! Follow channels with [`Client`](crate::Client) instead.
 
 mod body;
+mod drain;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::options::HistoryQuery;
 use crate::tls::Tls;
 
 pub use body::{ChannelInfo, Channels};
+pub use drain::{DrainPlan, DrainProgress};
 
 /// Characters of a channel that stand for themselves in a path or a query.
 const PLAIN: &AsciiSet =

@@ -35,7 +35,7 @@ mod tls;
 mod token;
 mod transport;
 
-pub use api::{Api, ApiOptions, ChannelInfo, Channels};
+pub use api::{Api, ApiOptions, ChannelInfo, Channels, DrainPlan, DrainProgress};
 pub use client::Client;
 pub use error::{Error, Refused};
 pub use message::{Message, unique};

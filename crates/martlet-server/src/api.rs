@@ -15,6 +15,7 @@ use crate::doors::Site;
 mod answer;
 mod channels;
 mod door;
+mod drain;
 mod metrics;
 mod nodes;
 mod operations;
@@ -25,7 +26,7 @@ mod sessions;
 mod tests;
 mod uplink;
 
-pub use answer::{refusal_json, refused};
+pub use answer::{refusal_json, refused, whole_seconds};
 pub use door::{room, too_large};
 
 /// The most operations of one batch or broadcast.
@@ -46,6 +47,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Site>>)> {
         ("/v1/broadcast", post(publish::broadcast)),
         ("/v1/batch", post(publish::batch)),
         ("/v1/nodes", get(nodes::list)),
+        ("/v1/drain", get(drain::show).post(drain::begin)),
         ("/v1/channels", get(channels::list)),
         ("/v1/channels/{channel}/history", get(channels::history)),
         ("/v1/channels/{channel}/presence", get(channels::presence)),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use martlet_core::model::NodeId;
 use martlet_engine::cluster::{Alive, Unreachable};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 mod about;
 mod letter;
@@ -160,6 +160,14 @@ pub struct Others {
     numbers: Arc<AtomicU64>,
     alive: Arc<RwLock<Vec<Alive>>>,
     health: Arc<Health>,
+    draining: Arc<Draining>,
+}
+
+/// Whether this node is being drained, and those who have to say so.
+#[derive(Debug, Default)]
+struct Draining {
+    begun: AtomicBool,
+    said: Notify,
 }
 
 impl Others {
@@ -184,7 +192,32 @@ impl Others {
             numbers: Arc::default(),
             alive: Arc::new(RwLock::new(vec![Alive { node, about }])),
             health: Arc::default(),
+            draining: Arc::default(),
         }
+    }
+
+    /// This node is being drained: the others are to hear of it at once.
+    pub fn drain(&self) {
+        self.draining.begun.store(true, Ordering::Relaxed);
+        self.draining.said.notify_one();
+    }
+
+    /// Whether this node is being drained.
+    pub fn draining(&self) -> bool {
+        self.draining.begun.load(Ordering::Relaxed)
+    }
+
+    /// Waits until this node begins to be drained.
+    async fn drains(&self) {
+        self.draining.said.notified().await;
+    }
+
+    /// What the other nodes said of themselves that are known to live and are not being drained.
+    pub fn serving(&self) -> Vec<About> {
+        let alive = self.alive().into_iter().filter(|alive| alive.node != self.node);
+        // A node of another version may say nothing that this one can read: it serves all the same.
+        let said = alive.map(|alive| serde_json::from_slice(&alive.about).unwrap_or_default());
+        said.filter(|about: &About| !about.draining).collect()
     }
 
     /// Which node this is.

@@ -7,11 +7,14 @@ use martlet_transport::http1::Head;
 use martlet_transport::websocket::handshake;
 
 pub mod jsonp;
+pub mod listener;
 pub mod poll;
 pub mod stream;
 pub mod websocket;
 
 use stream::OneWay;
+
+use crate::api;
 
 /// What answers at an address of its own, before the HTTP API is asked.
 #[derive(Clone, Copy)]
@@ -47,6 +50,9 @@ impl Door {
             Self::WebSocket => handshake::refusal_headers(refusal),
             _ => HeaderMap::new(),
         };
+        if let Some(after) = refusal.after {
+            headers.insert(header::RETRY_AFTER, api::whole_seconds(after));
+        }
         if refusal.code == Code::MethodNotAllowed {
             headers.insert(header::ALLOW, HeaderValue::from_static(self.methods()));
         }

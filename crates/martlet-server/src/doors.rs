@@ -4,10 +4,8 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::TcpStream;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::Router;
@@ -27,14 +25,16 @@ use martlet_transport::outlet::Outlet;
 use martlet_transport::stream::{SocketOptions, Stream};
 use martlet_transport::tls::Tls;
 use martlet_transport::websocket::handshake;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tower::ServiceExt as _;
 
 use crate::api;
 use crate::cluster::{About, Reach};
 use crate::config::Settings;
+use crate::connection::listener::Listener;
 use crate::connection::stream::OneWay;
 use crate::connection::{Door, jsonp, poll, stream, websocket};
+use crate::drain::{Drain, Plan, Stage, reached};
 use crate::keys::ApiKeys;
 use crate::mail::Mailboxes;
 use crate::wire::Carrier;
@@ -51,7 +51,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How much of a stream waits in HTTP/2's hands.
 const PIPE_BYTES: usize = 64 * 1024;
 
-/// What all connections of a node need to know. Nothing in it changes but `ready`.
+/// What all connections of a node need to know. Nothing in it changes but how far its drain is.
 pub struct Site {
     /// The ways to the workers.
     pub mailboxes: Mailboxes,
@@ -69,8 +69,9 @@ pub struct Site {
     pub cors: Cors,
     /// Encryption.
     pub tls: Option<Tls>,
-    /// Whether clients are welcome.
-    pub ready: AtomicBool,
+    /// How far the node's drain is, and what it is like unless somebody says otherwise.
+    pub drain: Drain,
+    pub plan: Plan,
     socket: SocketOptions,
 }
 
@@ -82,7 +83,6 @@ impl Site {
         about: About,
         reach: Reach,
         tls: Option<Tls>,
-        ready: AtomicBool,
     ) -> Self {
         Self {
             mailboxes,
@@ -93,7 +93,8 @@ impl Site {
             namespaces: settings.namespaces.clone(),
             cors: Cors { origins: settings.origins.clone(), credentials: false },
             tls,
-            ready,
+            drain: Drain::default(),
+            plan: settings.drain.into(),
             socket: SocketOptions {
                 user_timeout: settings.ping + settings.pong,
                 ..SocketOptions::default()
@@ -106,7 +107,6 @@ impl Site {
 pub struct Entrance {
     gate: Rc<Gate>,
     options: Rc<FrontOptions>,
-    stop: watch::Receiver<bool>,
     /// How many connections there are.
     open: Cell<usize>,
     /// Woken when one has ended.
@@ -130,34 +130,28 @@ impl Drop for Open<'_> {
     }
 }
 
-/// The stop of the node, for those who wait for it when the time has come.
+/// The end of the node, for its connections.
 #[derive(Clone)]
-struct Stop(Rc<Entrance>);
+struct End(Rc<Entrance>);
 
-impl IntoFuture for Stop {
-    type Output = ();
-    type IntoFuture = Pin<Box<dyn Future<Output = ()>>>;
+impl front::Ending for End {
+    fn leaving(&self) -> impl Future<Output = ()> {
+        reached(self.0.gate.site.drain.stages(), Stage::LettingGo)
+    }
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(stopped(self.0.stop.clone()))
+    fn stopping(&self) -> impl Future<Output = ()> {
+        reached(self.0.gate.site.drain.stages(), Stage::Ending)
     }
 }
 
-/// Waits until the node stops.
-pub async fn stopped(mut stop: watch::Receiver<bool>) {
-    // An error means that the node is gone altogether.
-    let _ = stop.wait_for(|stopping| *stopping).await;
-}
-
 impl Entrance {
-    /// The entrance to `worker`. `stop` turns true when the node stops.
-    pub fn new(site: Arc<Site>, worker: Rc<Worker>, stop: watch::Receiver<bool>) -> Self {
+    /// The entrance to `worker`.
+    pub fn new(site: Arc<Site>, worker: Rc<Worker>) -> Self {
         let router = api::router(Arc::clone(&site));
         let options = FrontOptions { head_timeout: PATIENCE, ..FrontOptions::default() };
         Self {
             gate: Rc::new(Gate { site, worker, router }),
             options: Rc::new(options),
-            stop,
             open: Cell::new(0),
             ended: Notify::new(),
         }
@@ -185,7 +179,7 @@ impl Entrance {
                 Err(error) => return tracing::debug!(%error, "a connection did not begin"),
             };
             let (gate, options) = (Rc::clone(&self.gate), Rc::clone(&self.options));
-            front::serve(stream, gate, options, Stop(Rc::clone(&self))).await;
+            front::serve(stream, gate, options, End(Rc::clone(&self))).await;
         }
     }
 
@@ -276,7 +270,7 @@ impl Gate {
         let (head, mut held) = *request;
         let mut cors = HeaderMap::new();
         self.site.cors.allow(&head.headers, &mut cors);
-        let (door, listener) = (Door::Stream(one_way), stream::listener(one_way, &head));
+        let (door, listener) = (Door::Stream(one_way), Listener::of(one_way, &head));
         let asked = self.body(door, &head, &mut held).await;
         let asked = asked.and_then(|body| Ok(stream::read(one_way, &head, &body, &self.worker)?));
         let (stream, version) = (Rc::new(held.stream), head.version);
@@ -292,7 +286,7 @@ impl Gate {
             Ok(begun) => return begun,
             Err(refusal) => refusal,
         };
-        match stream::refusal_page(listener, &refusal) {
+        match listener.and_then(|listener| listener.told(&refusal)) {
             Some((mut headers, page)) => {
                 headers.extend(cors);
                 self.tell_page(&stream, version, headers, &page).await;

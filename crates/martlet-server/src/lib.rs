@@ -3,6 +3,7 @@
 //! but in the crates below.
 
 pub mod config;
+pub mod drain;
 pub mod identity;
 pub mod keys;
 pub mod node;

@@ -13,7 +13,7 @@ use martlet_core::model::{
 use martlet_core::session::{Reply, Request};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::worker::{NextPoll, Ticket, WorkerStats};
+use crate::worker::{Elsewhere, NextPoll, Ticket, WorkerStats};
 
 /// One thing said to a worker.
 #[derive(Debug)]
@@ -49,6 +49,10 @@ pub enum Mail {
     Hello(oneshot::Sender<()>),
     /// Say how things are.
     Stats(oneshot::Sender<WorkerStats>),
+    /// Send whoever still comes elsewhere: the node is not ready any more.
+    Depart(Elsewhere),
+    /// Let the clients go over this time; answer when that is done.
+    LetGo(Duration, oneshot::Sender<()>),
     /// End all sessions, of which those who are behind have this long to catch up; answer when the
     /// last has gone.
     Stop(Duration, oneshot::Sender<()>),
@@ -129,6 +133,13 @@ impl Mailboxes {
     pub fn send(&self, to: LaneId, mail: Vec<Mail>) -> Result<(), Stopping> {
         let sent = self.boxes.get(usize::from(to.0)).ok_or(Stopping)?.send(mail);
         sent.map_err(|_| Stopping)
+    }
+
+    /// Says something to every worker. One that has stopped need not hear it.
+    pub fn send_all(&self, mail: impl Fn() -> Mail) {
+        for worker in 0..self.workers() {
+            let _ = self.send(LaneId(worker as u16), vec![mail()]);
+        }
     }
 
     /// Asks the owner of a channel.

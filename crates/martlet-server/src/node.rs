@@ -3,12 +3,12 @@
 //! Each worker has a thread of its own with a runtime that never leaves it. One more thread
 //! accepts connections and deals them out in turn, and fetches keys.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -24,18 +24,22 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::cluster::{self, About, Membership, Others, Reach};
-use crate::config::{EngineAddress, Settings, Tls as TlsSettings};
+use crate::config::{Elsewhere, EngineAddress, Settings, Tls as TlsSettings};
 use crate::doors::{Entrance, Site};
+use crate::drain::{Plan, Stage, reached};
 use crate::engine::{Far, engine};
 use crate::identity::Verifier;
 use crate::mail::{Mail, Mailboxes, Post};
 use crate::random;
 use crate::rates::UserRates;
 use crate::revoked::Revoked;
-use crate::worker::{Common, Worker};
+use crate::worker::{self, Common, Worker};
 
 /// How long connections without a session get to end by themselves when the node stops.
 const LAST_BYTES: Duration = Duration::from_secs(1);
+
+/// How often a node that lets its clients go says how many are left.
+const REPORT: Duration = Duration::from_secs(5);
 
 /// About how many letters a worker takes in at once.
 const LETTERS: usize = 256;
@@ -69,7 +73,6 @@ pub enum StartError {
 pub struct Node {
     site: Arc<Site>,
     addresses: Vec<SocketAddr>,
-    stopping: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
     /// Its place among other nodes, if there can be any.
     member: Option<Membership>,
@@ -86,12 +89,11 @@ impl Node {
             (0..settings.workers).map(|_| mpsc::unbounded_channel()).unzip();
         let mailboxes = Mailboxes::new(boxes, random::bits());
         let tls = tls(settings)?;
-        let (stopping, stop) = watch::channel(false);
-        let ready = AtomicBool::new(true);
         let mut threads = Vec::new();
         let node = NodeId::new(random::bits() as u32);
         let revoked = Arc::new(Revoked::new(settings.grant_lifetime));
-        let about = About::of(&addresses, settings.workers);
+        let about =
+            About { address: settings.address.clone(), ..About::of(&addresses, settings.workers) };
         let (others, member) = match &settings.engine {
             EngineAddress::Memory => (Others::none(node), None),
             engine => {
@@ -103,10 +105,10 @@ impl Node {
         let reach = Reach::new(mailboxes.clone(), others);
         let secret = member.as_ref().map(|member| member.secret.clone());
         let common = common(settings, secret, reach.clone(), revoked);
-        let site = Arc::new(Site::new(settings, mailboxes.clone(), about, reach, tls, ready));
+        let site = Arc::new(Site::new(settings, mailboxes.clone(), about, reach, tls));
         for (number, letters) in letters.into_iter().enumerate() {
             let number = LaneId(number as u16);
-            let (site, stop) = (Arc::clone(&site), stop.clone());
+            let site = Arc::clone(&site);
             let post = Post::new(mailboxes.clone());
             let common = common.clone();
             let address = settings.engine.clone();
@@ -114,7 +116,7 @@ impl Node {
                 let (now, limits) = (common.clock.now(), &common.rules.limits);
                 let (engine, far) = engine(&address, now, node, limits, post.workers());
                 let worker = Worker::new(number, common, post, engine);
-                let entrance = Entrance::new(site, Rc::clone(&worker), stop);
+                let entrance = Entrance::new(site, Rc::clone(&worker));
                 if let Some(Far { inbox, working }) = far {
                     tokio::task::spawn_local(vital("engine", working));
                     let hearing = Rc::clone(&worker).hear_engine(inbox);
@@ -124,10 +126,11 @@ impl Node {
             })?);
         }
         let verifier = Arc::clone(&common.verifier);
+        let stages = site.drain.stages();
         threads.push(spawn("martlet-accept".into(), move || {
-            accept(listeners, mailboxes, verifier, stop)
+            accept(listeners, mailboxes, verifier, stages)
         })?);
-        Ok(Self { site, addresses, stopping, threads, member })
+        Ok(Self { site, addresses, threads, member })
     }
 
     /// The addresses it listens on, with the ports that the system chose.
@@ -145,19 +148,31 @@ impl Node {
         self.site.tls.as_ref().map_or(Ok(()), Tls::reload)
     }
 
-    /// Stops: says that it is not ready, accepts nothing more, gives clients who are behind
-    /// half of `grace` to catch up, tells every client when to come back, and waits for them to
-    /// go, but no longer than `grace`. Says how many had not gone.
+    /// Waits until somebody asks by the API that the node be drained.
+    pub async fn asked_to_drain(&self) -> Plan {
+        self.site.drain.asked().await
+    }
+
+    /// Stops without more ado: gives clients who are behind half of `grace` to catch up, tells
+    /// every client when to come back, and waits for them to go, but no longer than `grace`. Says
+    /// how many had not gone.
     pub async fn stop(self, grace: Duration) -> usize {
-        self.site.ready.store(false, Ordering::Relaxed);
-        // The threads listen to this as long as they live; one that is gone has stopped already.
-        let _ = self.stopping.send(true);
-        let all = self.site.mailboxes.ask_all(|emptied| Mail::Stop(grace / 2, emptied));
-        let gone = tokio::time::timeout(grace, all).await.is_ok();
-        let left = if gone { 0 } else { self.sessions().await };
-        for worker in 0..self.site.mailboxes.workers() {
-            let _ = self.site.mailboxes.send(LaneId(worker as u16), vec![Mail::Exit]);
-        }
+        self.drain(Plan::at_once(grace)).await
+    }
+
+    /// Lets the clients go and stops: says that it is not ready and sends newcomers elsewhere;
+    /// where others serve, waits until that is known and lets the clients go evenly; then accepts
+    /// nothing more, tells those who are left when to come back, and waits for them to go, but no
+    /// longer than the plan says. Says how many had not gone.
+    pub async fn drain(self, plan: Plan) -> usize {
+        let left = {
+            let letting_go = self.let_go(plan);
+            tokio::select! {
+                left = letting_go => left,
+                never = self.report() => match never {},
+            }
+        };
+        self.site.mailboxes.send_all(|| Mail::Exit);
         if let Some(member) = self.member {
             member.leave().await;
         }
@@ -172,7 +187,39 @@ impl Node {
         left
     }
 
-    async fn sessions(&self) -> usize {
+    async fn let_go(&self, plan: Plan) -> usize {
+        let (site, others) = (&self.site, self.site.reach.others());
+        site.drain.begins_with(self.connected().await);
+        site.drain.enter(Stage::Waiting);
+        others.drain();
+        let serving = others.serving();
+        let nodes = serving.iter().filter_map(|about| about.address.clone()).collect();
+        let elsewhere = worker::Elsewhere { nodes };
+        site.mailboxes.send_all(|| Mail::Depart(elsewhere.clone()));
+        if plan.elsewhere == Elsewhere::Always || !serving.is_empty() {
+            tracing::info!(nodes = serving.len(), "others serve; newcomers are sent to them");
+            tokio::time::sleep(plan.wait).await;
+            site.drain.enter(Stage::LettingGo);
+            // A worker that is gone has no clients.
+            let _ = site.mailboxes.ask_all(|done| Mail::LetGo(plan.over, done)).await;
+        }
+        site.drain.enter(Stage::Ending);
+        let all = site.mailboxes.ask_all(|emptied| Mail::Stop(plan.force / 2, emptied));
+        let gone = tokio::time::timeout(plan.force, all).await.is_ok();
+        if gone { 0 } else { self.connected().await }
+    }
+
+    /// Says from time to time how many are still there.
+    async fn report(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(REPORT).await;
+            let (left, stage) = (self.connected().await, self.site.drain.stage());
+            let of = self.site.drain.began_with();
+            tracing::info!(stage = stage.name(), left, of, "clients are let go");
+        }
+    }
+
+    async fn connected(&self) -> usize {
         let stats = self.site.mailboxes.ask_all(Mail::Stats).await.unwrap_or_default();
         stats.iter().map(|stats| stats.attached).sum()
     }
@@ -211,6 +258,9 @@ fn common(
         verifier: Arc::new(Verifier::new(settings.tokens.clone(), settings.leeway)),
         rates: Arc::new(UserRates::new(&settings.limits)),
         revoked,
+        admission: settings.admission,
+        handshakes: settings.handshakes,
+        age: settings.age,
     }
 }
 
@@ -264,9 +314,9 @@ async fn work(
             batch.extend(more);
         }
         let busy = weight >= LETTERS;
-        let (own, rest): (Vec<_>, Vec<_>) = batch
-            .into_iter()
-            .partition(|mail| matches!(mail, Mail::Socket(_) | Mail::Stop(..) | Mail::Exit));
+        let (own, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(|mail| {
+            matches!(mail, Mail::Socket(_) | Mail::LetGo(..) | Mail::Stop(..) | Mail::Exit)
+        });
         if !rest.is_empty() {
             worker.handle_mail(rest);
         }
@@ -275,6 +325,14 @@ async fn work(
                 Mail::Socket(socket) => {
                     let serving = Rc::clone(&entrance).serve(socket);
                     tokio::task::spawn_local(serving);
+                }
+                Mail::LetGo(over, done) => {
+                    let worker = Rc::clone(&worker);
+                    tokio::task::spawn_local(async move {
+                        worker.let_go(over).await;
+                        // Nobody waits any more when the node was told to stop at once.
+                        let _ = done.send(());
+                    });
                 }
                 Mail::Stop(catch_up, emptied) => {
                     tokio::task::spawn_local(tell_when_empty(
@@ -327,12 +385,12 @@ async fn accept(
     listeners: Vec<TcpListener>,
     mailboxes: Mailboxes,
     verifier: Arc<Verifier>,
-    stop: watch::Receiver<bool>,
+    stages: watch::Receiver<Stage>,
 ) {
     tokio::task::spawn_local(verifier.keep_fresh());
     let loops = listeners.into_iter().enumerate().map(|(offset, listener)| {
-        let (mailboxes, stop) = (mailboxes.clone(), stop.clone());
-        tokio::task::spawn_local(accept_from(listener, offset, mailboxes, stop))
+        let (mailboxes, stages) = (mailboxes.clone(), stages.clone());
+        tokio::task::spawn_local(accept_from(listener, offset, mailboxes, stages))
     });
     for accepting in loops.collect::<Vec<_>>() {
         if let Err(error) = accepting.await {
@@ -345,14 +403,14 @@ async fn accept_from(
     listener: TcpListener,
     mut next: usize,
     mailboxes: Mailboxes,
-    stop: watch::Receiver<bool>,
+    stages: watch::Receiver<Stage>,
 ) {
     let deal = |socket, _| {
         next = (next + 1) % mailboxes.workers();
         // A worker that is gone takes the connection with it.
         let _ = mailboxes.send(LaneId(next as u16), vec![Mail::Socket(socket)]);
     };
-    if let Err(error) = listen::accept(listener, deal, crate::doors::stopped(stop)).await {
+    if let Err(error) = listen::accept(listener, deal, reached(stages, Stage::Ending)).await {
         tracing::error!(%error, "accepting ended");
     }
 }

@@ -263,14 +263,15 @@ impl Encoders {
     }
 }
 
-fn event_of<'a>(event: &'a PlainEvent<'_>) -> layout::Event<'a> {
+/// A plain event as layouts write it.
+pub(crate) fn event_of<'a>(event: &'a PlainEvent<'_>) -> layout::Event<'a> {
     layout::Event {
         kind: event.kind,
         cursor: event.id.as_deref(),
         name: event.event.as_deref(),
         data: &event.data,
         content_type: None,
-        retry_ms: event.retry.map(|retry| retry.as_millis() as u64),
+        retry_ms: event.retry.map(|retry| retry.as_nanos().div_ceil(1_000_000) as u64),
     }
 }
 

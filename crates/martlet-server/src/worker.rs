@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use martlet_core::crowd::{Admission, AdmissionRate};
 use martlet_core::hub::{Lane, LaneId, LaneLimits, ReaderKey, Shard};
 use martlet_core::model::{Draft, NodeId};
 use martlet_core::port::{Engine, News};
@@ -26,8 +27,10 @@ use crate::mail::{Control, Mail, Post, Whom};
 use crate::random;
 use crate::wire::{Encoders, Layouts};
 
+mod admission;
 mod attach;
 mod control;
+mod leaving;
 mod plain;
 mod polls;
 mod sessions;
@@ -38,12 +41,14 @@ mod tickets;
 mod timers;
 
 pub use attach::{NewConnection, Uplink};
+pub use leaving::Elsewhere;
 pub use polls::{Answered, NextPoll, Ticket};
 #[cfg(test)]
 pub use sessions::ENTRY_BYTES;
 pub use sessions::{Attachment, PlainOpening, SessionIndex};
 pub use stats::WorkerStats;
 
+use leaving::Leaving;
 use sessions::Sessions;
 use stats::Counters;
 use tickets::{Outward, Tickets, Waiting};
@@ -71,6 +76,12 @@ pub struct Common {
     pub reach: Reach,
     /// Since when grants of a user are good again.
     pub revoked: Arc<crate::revoked::Revoked>,
+    /// How many clients each worker lets in.
+    pub admission: AdmissionRate,
+    /// How many connections of each worker may not yet have said who they are; 0 for no limit.
+    pub handshakes: usize,
+    /// How old a connection gets; zero for as old as it likes.
+    pub age: Duration,
 }
 
 /// A worker, as its thread's tasks share it.
@@ -90,8 +101,8 @@ pub struct Worker {
     caught_up: Notify,
     /// How many connections take no bytes at the moment.
     full: Cell<usize>,
-    /// Whether the node is stopping: whoever still comes is told so at once.
-    stopping: Cell<bool>,
+    /// How far the worker's leaving is, if the node is to stop: whoever still comes is told so.
+    leaving: RefCell<Option<Leaving>>,
 }
 
 /// What a worker's calls work on. Its fields are machines that do not know each other.
@@ -106,6 +117,7 @@ struct State {
     /// Answers to those outside all workers. They go out after the letters: whoever has an answer
     /// may rely on everything before it being on its way.
     answers: Vec<Outward>,
+    admission: Admission,
     counters: Counters,
 }
 
@@ -135,6 +147,7 @@ impl Worker {
             encoders: Encoders::new(Rc::clone(&layouts), DEFLATE_LEVEL),
             post,
             answers: Vec::new(),
+            admission: Admission::new(common.admission),
             counters: Counters::default(),
         };
         Rc::new(Self {
@@ -151,7 +164,7 @@ impl Worker {
             emptied: Notify::new(),
             caught_up: Notify::new(),
             full: Cell::new(0),
-            stopping: Cell::new(false),
+            leaving: RefCell::new(None),
         })
     }
 
@@ -237,6 +250,7 @@ impl Worker {
             Mail::Control(control, reply) => {
                 let _ = reply.send(self.control(state, now, control));
             }
+            Mail::Depart(elsewhere) => self.depart(elsewhere),
             Mail::Forgotten => state.shard.handle_news(News::Forgotten),
             Mail::Hello(reply) => {
                 let _ = reply.send(());
@@ -245,7 +259,7 @@ impl Worker {
                 let _ = reply.send(state.stats());
             }
             // These are the business of the loop that takes the mail in.
-            Mail::Socket(_) | Mail::Stop(..) | Mail::Exit => {}
+            Mail::Socket(_) | Mail::LetGo(..) | Mail::Stop(..) | Mail::Exit => {}
         }
     }
 

@@ -5,7 +5,7 @@
 //! stay behind it. What is given back (a poll that was answered) is read from again. Every other
 //! connection goes to hyper, with the bytes already read.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::io::IoSlice;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -82,13 +82,22 @@ pub struct Held {
     pub leftover: Vec<u8>,
 }
 
-/// Serves one connection until it has ended. `stop` asks it to end after what is under way, and is
-/// made into a future only where one is needed. Connections that are held see to that themselves.
+/// The end of the server, for its connections. Futures are made only where they are needed.
+pub trait Ending: Clone {
+    /// Done once clients are being let go: a connection of HTTP/2 takes on nothing new.
+    fn leaving(&self) -> impl Future<Output = ()>;
+
+    /// Done once the server stops: connections end after what is under way.
+    fn stopping(&self) -> impl Future<Output = ()>;
+}
+
+/// Serves one connection until it has ended, or the server does. Connections that are held see to
+/// that themselves.
 pub fn serve<D: Doors>(
     stream: Stream,
     doors: Rc<D>,
     options: Rc<FrontOptions>,
-    stop: impl IntoFuture<Output = ()> + Clone,
+    ending: impl Ending,
 ) -> impl Future<Output = ()> {
     // What comes before and after the holding is boxed, each part for itself, so that the task of
     // a held connection is not as large as the largest state of all others.
@@ -100,10 +109,10 @@ pub fn serve<D: Doors>(
             let back = match next {
                 None => return,
                 Some(Opening::Held(request)) => Rc::clone(&doors).hold(request).await,
-                Some(opening) => return go_on(opening, doors, options, stop.into_future()).await,
+                Some(opening) => return go_on(opening, doors, options, ending).await,
             };
             let Some(held) = back else { return };
-            next = Box::pin(open_next(held, doors.clone(), options.idle(), stop.clone())).await;
+            next = Box::pin(open_next(held, doors.clone(), options.idle(), ending.clone())).await;
         }
     }
 }
@@ -113,13 +122,13 @@ async fn open_next<D: Doors>(
     held: Box<Held>,
     doors: Rc<D>,
     options: FrontOptions,
-    stop: impl IntoFuture<Output = ()>,
+    ending: impl Ending,
 ) -> Option<Opening> {
     let mut opening = pin!(open(*held, doors, Rc::new(options)));
     tokio::select! {
         biased;
         opening = &mut opening => return opening,
-        () = stop.into_future() => {}
+        () = ending.stopping() => {}
     }
     // A client that goes on at once gets an answer still.
     tokio::time::timeout(LAST_REQUEST, opening).await.unwrap_or(None)
@@ -130,13 +139,17 @@ fn go_on<'a, D: Doors>(
     opening: Opening,
     doors: Rc<D>,
     options: Rc<FrontOptions>,
-    stop: impl Future<Output = ()> + 'a,
+    ending: impl Ending + 'a,
 ) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
     match opening {
         // These were held before.
         Opening::Held(_) => Box::pin(std::future::ready(())),
-        Opening::Http1(rewind) => Box::pin(hyper_side::serve_http1(*rewind, doors, options, stop)),
-        Opening::Http2(rewind) => Box::pin(hyper_side::serve_http2(*rewind, doors, options, stop)),
+        Opening::Http1(rewind) => {
+            Box::pin(hyper_side::serve_http1(*rewind, doors, options, ending))
+        }
+        Opening::Http2(rewind) => {
+            Box::pin(hyper_side::serve_http2(*rewind, doors, options, ending))
+        }
     }
 }
 

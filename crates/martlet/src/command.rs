@@ -8,6 +8,7 @@ use crate::failure::Failure;
 pub mod bench;
 pub mod config;
 mod connection;
+pub mod drain;
 pub mod publish;
 pub mod serve;
 pub mod subscribe;
@@ -19,6 +20,7 @@ pub enum Command {
     Serve(serve::Arguments),
     Pub(Box<publish::Arguments>),
     Sub(Box<subscribe::Arguments>),
+    Drain(drain::Arguments),
     Config(config::Arguments),
     Token(token::Arguments),
     #[cfg(target_os = "linux")]
@@ -31,6 +33,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Pub(arguments) => publish::run(*arguments),
         Command::Sub(arguments) => subscribe::run(*arguments),
+        Command::Drain(arguments) => drain::run(arguments),
         Command::Config(arguments) => config::run(arguments),
         Command::Token(arguments) => token::run(arguments),
         #[cfg(target_os = "linux")]

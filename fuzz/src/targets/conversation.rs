@@ -131,6 +131,7 @@ fn session(now: Now, rules: &Arc<Rules>) -> Session {
         holder: Holder(1),
         answers: true,
         member: true,
+        aged_at: Instant::NEVER,
     };
     Session::new(now, Arc::clone(rules), opening)
 }

@@ -95,11 +95,11 @@ impl Admission {
             self.whole_at = self.whole_at.max(now).after(each);
             return Ok(());
         }
-        Err(self.place(now, arrival, random))
+        Err(self.put_off(now, arrival, random))
     }
 
-    /// Gives a place in the line: how long to wait for it.
-    fn place(&mut self, now: Instant, arrival: Arrival, random: u64) -> Duration {
+    /// Gives somebody who cannot come in a place in the line: how long to wait for it.
+    pub fn put_off(&mut self, now: Instant, arrival: Arrival, random: u64) -> Duration {
         let each = self.rate.each() + self.rate.each() / SLACK;
         let soonest = now.after(SOONEST);
         let (line, from) = match arrival {

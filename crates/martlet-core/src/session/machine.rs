@@ -70,6 +70,9 @@ pub struct Opening {
     /// Whether it is a member of the channels that it follows, where they have members. One that
     /// only looks in, again and again, is not.
     pub member: bool,
+    /// When the connection is so old that the client is asked to come back by another; the end of
+    /// time for never.
+    pub aged_at: Instant,
 }
 
 /// What only somebody outside can decide.
@@ -86,6 +89,8 @@ pub enum Question {
     },
     /// Was everything granted to this client before `issued` taken back?
     Grant(Box<Grant>),
+    /// May somebody come in now who brings neither? The rules allow it.
+    Nobody,
 }
 
 /// The answer to a question.
@@ -97,6 +102,8 @@ pub enum Verdict {
     Channel(ChannelGrant),
     /// The grant still stands.
     Stands,
+    /// Not now: too many come at once, and this one is to come back after this time.
+    Later(Duration),
     /// The answer is no.
     Refused(Refusal),
 }
@@ -249,6 +256,9 @@ impl Session {
                 self.close(Code::ConnectTimeout.into());
             }
             Stage::Detached(away) if away.until <= now.instant => self.stage = Stage::Ended,
+            Stage::Attached if self.opening.aged_at <= now.instant => {
+                self.close(Close { after: Some(Duration::ZERO), ..Code::Aged.into() });
+            }
             Stage::Attached => {
                 self.end_expired(now);
                 self.beat(now, sent_at);
@@ -296,6 +306,7 @@ impl Session {
             Stage::Detached(away) => Some(away.until),
             Stage::Attached => {
                 let beat = self.heartbeat.poll_timeout(sent_at, self.pace());
+                let beat = beat.min(self.opening.aged_at);
                 Some(self.expiry(now).map_or(beat, |expiry| beat.min(expiry)))
             }
             Stage::Connecting(_) | Stage::Ended => None,

@@ -12,6 +12,9 @@ mod tests;
 pub struct Instant(pub u64);
 
 impl Instant {
+    /// The end of time.
+    pub const NEVER: Self = Self(u64::MAX);
+
     /// This instant plus `duration`; the end of time if that is too far.
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)))

@@ -1,5 +1,7 @@
 //! Answers of the API: JSON, and refusals with their status.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::response::IntoResponse;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -71,14 +73,18 @@ pub fn refusal_json(refusal: &Refusal) -> Vec<u8> {
     serde_json::to_vec(&error).expect("numbers and texts are JSON")
 }
 
+/// A time as `Retry-After` has it: whoever waits so long has waited long enough.
+pub fn whole_seconds(time: Duration) -> HeaderValue {
+    HeaderValue::from(time.as_secs_f64().ceil().max(1.0) as u64)
+}
+
 /// A whole answer that tells of a refusal.
 pub fn refused(refusal: &Refusal) -> Response<Body> {
     let mut response = json_bytes(refusal_json(refusal));
     let status = StatusCode::from_u16(refusal.code.http_status());
     *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Some(after) = refusal.after {
-        let seconds = HeaderValue::from(after.as_secs().max(1));
-        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        response.headers_mut().insert(header::RETRY_AFTER, whole_seconds(after));
     }
     if refusal.code == Code::TokenMissing || refusal.code == Code::KeyInvalid {
         let scheme = HeaderValue::from_static("Bearer");

@@ -15,18 +15,25 @@ use crate::worker::WorkerStats;
 #[derive(Debug)]
 struct Workers(Vec<WorkerStats>);
 
-/// Writes the counts: of the workers, how many nodes there are, and whether publications come
-/// through the engine.
-pub fn exposition(
-    stats: Vec<WorkerStats>,
-    nodes: usize,
-    engine: bool,
-) -> Result<String, fmt::Error> {
+/// What is known of the node as a whole.
+#[derive(Debug, Clone, Copy)]
+pub struct Whole {
+    /// How many nodes live, this one too.
+    pub nodes: usize,
+    /// Whether publications come through the engine.
+    pub engine: bool,
+    /// Whether it lets its clients go.
+    pub draining: bool,
+}
+
+/// Writes the counts: of the workers, and of the node as a whole.
+pub fn exposition(stats: Vec<WorkerStats>, whole: Whole) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("martlet");
     registry.register_collector(Box::new(Workers(stats)));
     for (name, help, value) in [
-        ("nodes", "Nodes that live, this one too", nodes as i64),
-        ("engine_good", "Whether publications come through the engine", engine.into()),
+        ("nodes", "Nodes that live, this one too", whole.nodes as i64),
+        ("engine_good", "Whether publications come through the engine", whole.engine.into()),
+        ("draining", "Whether the node lets its clients go", whole.draining.into()),
     ] {
         let gauge = Gauge::<i64>::default();
         gauge.set(value);
@@ -49,6 +56,8 @@ const COUNTERS: &[Count] = &[
     ("sent_bytes", "Bytes written to connections", |s| s.counters.bytes_out),
     ("readers_lagged", "Times a reader fell behind its channel's log", |s| s.counters.lagged),
     ("readers_cut", "Connections cut because they took no bytes", |s| s.counters.slow),
+    ("clients_let_go", "Clients let go because the node is to stop", |s| s.counters.let_go),
+    ("clients_put_off", "Clients told to come later because too many came", |s| s.counters.put_off),
     ("publications", "Publications that the store took", |s| s.shard.published),
     ("publications_repeated", "Publications recognised as repeats", |s| s.shard.duplicates),
     ("requests_refused", "Requests to channels that were refused", |s| s.shard.refused),
@@ -58,6 +67,7 @@ const COUNTERS: &[Count] = &[
 const GAUGES: &[Count] = &[
     ("sessions", "Sessions, with and without a connection", |s| s.sessions as u64),
     ("connections", "Sessions that a connection carries", |s| s.attached as u64),
+    ("handshakes", "Connections that have yet to say who they are", |s| s.handshakes as u64),
     ("channels", "Channels that are followed or have members", |s| s.shard.channels as u64),
     ("log_bytes", "Bytes held for readers who are behind", |s| s.log_bytes as u64),
 ];

@@ -10,6 +10,7 @@ use super::answer::{Outcome, json_of};
 use super::door::admit;
 use crate::cluster::About;
 use crate::doors::Site;
+use crate::drain::Stage;
 use crate::keys::Scope;
 use crate::mail::Mail;
 
@@ -41,8 +42,9 @@ pub async fn list(State(site): State<Arc<Site>>, headers: HeaderMap) -> Outcome 
     admit(&site, &headers, Scope::Read)?;
     let stats = site.mailboxes.ask_all(Mail::Stats).await?;
     let this = site.reach.others().node();
-    let mut nodes =
-        vec![Listed { node: this.to_string(), this: true, about: site.about.counted(&stats) }];
+    let draining = site.drain.stage() > Stage::Serving;
+    let about = About { draining, ..site.about.counted(&stats) };
+    let mut nodes = vec![Listed { node: this.to_string(), this: true, about }];
     for alive in site.reach.others().alive().into_iter().filter(|alive| alive.node != this) {
         // A node of another version may say nothing that this one can read: it lives all the same.
         let about = serde_json::from_slice(&alive.about).unwrap_or_default();

@@ -1,7 +1,6 @@
 //! For operators: alive, ready, counted, described.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -9,9 +8,10 @@ use http::Response;
 use martlet_core::model::Code;
 
 use super::answer::{Outcome, json_of, refused};
-use super::metrics::exposition;
+use super::metrics::{Whole, exposition};
 use super::text;
 use crate::doors::Site;
+use crate::drain::Stage;
 use crate::mail::Mail;
 
 /// The description of the API for machines.
@@ -26,7 +26,7 @@ pub async fn health(State(site): State<Arc<Site>>) -> Outcome {
 /// `GET /ready`: clients are welcome. Not while publications do not come through the engine, and
 /// no more once the node is stopping.
 pub async fn ready(State(site): State<Arc<Site>>) -> Response<Body> {
-    if !site.ready.load(Ordering::Relaxed) {
+    if site.drain.stage() != Stage::Serving {
         return refused(&Code::Shutdown.into());
     }
     if !site.reach.health().good() {
@@ -38,8 +38,12 @@ pub async fn ready(State(site): State<Arc<Site>>) -> Response<Body> {
 /// `GET /metrics`: for Prometheus.
 pub async fn metrics(State(site): State<Arc<Site>>) -> Outcome {
     let stats = site.mailboxes.ask_all(Mail::Stats).await?;
-    let (nodes, good) = (site.reach.others().alive().len(), site.reach.health().good());
-    let exposition = exposition(stats, nodes, good).map_err(|_| Code::Internal)?;
+    let whole = Whole {
+        nodes: site.reach.others().alive().len(),
+        engine: site.reach.health().good(),
+        draining: site.drain.stage() > Stage::Serving,
+    };
+    let exposition = exposition(stats, whole).map_err(|_| Code::Internal)?;
     Ok(text("application/openmetrics-text; version=1.0.0; charset=utf-8", exposition))
 }
 

@@ -14,6 +14,11 @@ pub struct About {
     pub started: u64,
     /// Where it listens.
     pub listen: Vec<String>,
+    /// The address by which clients reach it and no other, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Box<str>>,
+    /// Whether it lets its clients go, and takes in no new ones.
+    pub draining: bool,
     /// How many worker threads it has.
     pub workers: usize,
     /// Sessions, with and without a connection.

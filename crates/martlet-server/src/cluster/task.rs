@@ -291,9 +291,14 @@ impl Work {
         pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut greeted = false;
         loop {
-            pace.tick().await;
+            tokio::select! {
+                _ = pace.tick() => {}
+                () = self.others.drains() => {}
+            }
             let Ok(stats) = self.mailboxes.ask_all(Mail::Stats).await else { return };
-            let about = serde_json::to_vec(&self.about.counted(&stats));
+            let draining = self.others.draining();
+            let about = About { draining, ..self.about.counted(&stats) };
+            let about = serde_json::to_vec(&about);
             let about = about.expect("numbers and texts are JSON");
             let beat = self.joined.beat(LEASE, about.into()).await;
             self.others.health().mute(beat.is_err());
@@ -315,10 +320,7 @@ impl Work {
     }
 
     fn enter_again(&self) {
-        for worker in 0..self.mailboxes.workers() {
-            // A worker that is gone has no members.
-            let _ = self.mailboxes.send(LaneId(worker as u16), vec![Mail::Forgotten]);
-        }
+        self.mailboxes.send_all(|| Mail::Forgotten);
     }
 
     /// Learns from the others whose grants were taken back before this node was there. From now

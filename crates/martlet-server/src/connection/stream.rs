@@ -13,14 +13,13 @@ use martlet_protocol::plain;
 use martlet_transport::framing::Framing;
 use martlet_transport::http1::Head;
 use martlet_transport::layout::{
-    Begin, Callback, Html, Layout, PADDING_MAX, stream_framing, stream_headers, write_stream_head,
+    Begin, Callback, PADDING_MAX, stream_framing, stream_headers, write_stream_head,
 };
 use martlet_transport::outlet::Outlet;
 use martlet_transport::stream::Stream;
 use tokio::sync::oneshot;
 
 use super::parameter;
-use crate::api;
 use crate::clock::Clock;
 use crate::wire::{Carrier, Form, Grammar, WireKind};
 use crate::worker::{NewConnection, PlainOpening, SessionIndex, Uplink, Worker};
@@ -35,11 +34,11 @@ pub struct OneWay {
     /// Whether plain publications are always whole, or only with `envelope=true`.
     whole: bool,
     /// Whether a page names a function to be called.
-    callback: bool,
+    pub(super) callback: bool,
     /// Whether it ends after a number of bytes, because its browser keeps them all.
     limited: bool,
     /// Whether a plain client is told when to come back, by itself.
-    retries: bool,
+    pub(super) retries: bool,
     /// Whether a page can put it into itself without asking for permission.
     pub embeds: bool,
 }
@@ -173,22 +172,6 @@ pub fn number(head: &Head, name: &str) -> Result<Option<usize>, Refusal> {
 fn limit(head: &Head, worker: &Worker) -> Result<Option<usize>, Refusal> {
     let limit = number(head, "limit")?.unwrap_or(worker.rules().limits.stream_bytes);
     Ok((limit > 0).then_some(limit.max(LIMIT_MIN)))
-}
-
-/// The function that a page asked to be called. It is told of a refusal too: a page cannot see the
-/// status of a frame.
-pub fn listener(one_way: &OneWay, head: &Head) -> Option<Callback> {
-    if one_way.callback { callback(head).ok() } else { None }
-}
-
-/// A page that tells of a refusal. A strange page gets none.
-pub fn refusal_page(listener: Option<Callback>, refusal: &Refusal) -> Option<(HeaderMap, Vec<u8>)> {
-    let callback = listener.filter(|_| refusal.code != Code::OriginDenied)?;
-    let mut page = Vec::new();
-    Html.begin(&Begin { callback: Some(callback), ..Begin::default() }, &mut page);
-    let error = [b"{\"error\":", api::refusal_json(refusal).as_slice(), b"}"].concat();
-    Html.message(&error, &mut page);
-    Some((stream_headers(&Html, HeaderMap::new()), page))
 }
 
 /// The fields of the answer to what was asked.

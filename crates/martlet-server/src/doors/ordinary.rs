@@ -1,6 +1,8 @@
 //! Requests of connections that carry other requests too, and so are hyper's: all of HTTP/2, and on
 //! HTTP/1 whatever comes after the first ordinary request.
 
+use std::pin::Pin;
+
 use super::*;
 
 /// Answers the requests of a connection that hyper serves.
@@ -51,6 +53,11 @@ async fn answer(service: GateService, request: Request<Incoming>) -> Response<Bo
         (_, Some(door)) => answer_poll(site.clone(), worker, door, &head, request).await,
     };
     site.cors.allow(&head.headers, response.headers_mut());
+    if door.is_none() && head.version < Version::HTTP_2 && site.drain.stage() > Stage::Serving {
+        // The next request goes elsewhere. A connection of HTTP/2 is told so in its own words.
+        let close = || HeaderValue::from_static("close");
+        response.headers_mut().entry(header::CONNECTION).or_insert_with(close);
+    }
     response
 }
 
@@ -191,7 +198,7 @@ fn refused(door: Door, refusal: &Refusal) -> Response<Body> {
 }
 
 fn refused_stream(one_way: &'static OneWay, head: &Head, refusal: &Refusal) -> Response<Body> {
-    match stream::refusal_page(stream::listener(one_way, head), refusal) {
+    match Listener::of(one_way, head).and_then(|listener| listener.told(refusal)) {
         None => refused(Door::Stream(one_way), refusal),
         Some((headers, page)) => {
             let mut response = Response::new(Body::from(page));

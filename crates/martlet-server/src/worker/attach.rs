@@ -8,7 +8,6 @@ use martlet_protocol::native::{json, proto};
 use martlet_transport::layout::Begin;
 use martlet_transport::outlet::Outlet;
 
-use super::control::{RETURN_SPREAD_MS, shutdown};
 use super::sessions::Entry;
 use super::*;
 use crate::wire::{Form, Grammar, WireKind};
@@ -81,10 +80,10 @@ impl Worker {
             state.counters.opened += 1;
             let attachment = Attachment { kind, opening, left: limit, polls };
             let index = state.sessions.insert(session, reader, attachment, outlet);
-            if self.stopping.get()
+            if let Some(close) = self.send_away(state, now, kind.form == Form::Items)
                 && let Some(entry) = state.sessions.touch(index)
             {
-                entry.session.close(shutdown(RETURN_SPREAD_MS));
+                entry.session.close(close);
             }
             index
         })
@@ -98,6 +97,7 @@ impl Worker {
             holder: Holder(random::bits()),
             answers: kind.web_socket(),
             member: kind.form != Form::Items,
+            aged_at: self.aged_at(now),
         };
         Session::new(now, Arc::clone(&self.common.rules), opening)
     }

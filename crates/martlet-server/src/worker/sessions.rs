@@ -95,6 +95,8 @@ pub(super) struct Entry {
     pub close_code: Option<u16>,
     generation: u32,
     dirty: bool,
+    /// Whether it has said who it is, or is over.
+    greeted: bool,
     /// The earliest deadline that the wheel has for it.
     armed: Instant,
     listed: Option<UserId>,
@@ -112,6 +114,7 @@ pub(super) struct Sessions {
     wheel: Wheel<SessionIndex>,
     nearer: bool,
     attached: usize,
+    handshakes: usize,
 }
 
 /// Deadlines are met to this granularity.
@@ -132,6 +135,7 @@ impl Sessions {
             wheel: Wheel::new(now, SLOT, SLOTS),
             nearer: false,
             attached: 0,
+            handshakes: 0,
         }
     }
 
@@ -152,11 +156,13 @@ impl Sessions {
             close_code: None,
             generation: self.generations,
             dirty: false,
+            greeted: false,
             armed: Instant(u64::MAX),
             listed: None,
         });
         let index = SessionIndex(place as u32, self.generations);
         self.attached += 1;
+        self.handshakes += 1;
         let slot = reader.0 as usize;
         if self.by_reader.len() <= slot {
             self.by_reader.resize_with(slot + 1, || None);
@@ -289,6 +295,7 @@ impl Sessions {
             return;
         }
         let entry = self.entries.remove(index.0 as usize);
+        self.handshakes -= usize::from(!entry.greeted);
         self.unlist_client(index, entry.session.client());
         self.unlist_user(index, entry.listed);
     }
@@ -346,6 +353,20 @@ impl Sessions {
 
     pub fn attached(&self) -> usize {
         self.attached
+    }
+
+    /// Notes when a session has said who it is, or is over.
+    pub fn count_greeted(&mut self, index: SessionIndex) {
+        let Some(entry) = self.get(index) else { return };
+        let greeted = entry.session.connected() || entry.session.ended();
+        if greeted && !std::mem::replace(&mut entry.greeted, true) {
+            self.handshakes -= 1;
+        }
+    }
+
+    /// How many have not yet said who they are.
+    pub fn handshakes(&self) -> usize {
+        self.handshakes
     }
 }
 

@@ -166,6 +166,7 @@ impl Worker {
             let Some(output) = entry.session.poll_output() else { break };
             self.do_for_session(state, now, index, output);
         }
+        state.sessions.count_greeted(index);
         let Some(entry) = state.sessions.get(index) else { return };
         if entry.session.ended() && entry.attachment.is_none() {
             return state.sessions.remove(index);
@@ -241,7 +242,7 @@ impl Worker {
         self.request(state, now, to, request);
     }
 
-    /// Asks about a token beside the worker's calls; about a grant, at once.
+    /// Asks about a token beside the worker's calls; what can be known here, at once.
     fn ask(
         self: &Rc<Self>,
         state: &mut State,
@@ -250,12 +251,18 @@ impl Worker {
         number: u32,
         question: Question,
     ) {
+        let let_in = self.let_in(state, now, index, &question);
         let Some(entry) = state.sessions.touch(index) else { return };
-        if let Question::Grant(grant) = &question {
-            let verdict = match self.common.revoked.stands(grant) {
+        let at_once = match (&question, let_in) {
+            (_, Err(wait)) => Some(Verdict::Later(wait)),
+            (Question::Nobody, _) => Some(Verdict::Identity(Box::default())),
+            (Question::Grant(grant), _) => Some(match self.common.revoked.stands(grant) {
                 true => Verdict::Stands,
                 false => Verdict::Refused(Code::GrantInvalid.into()),
-            };
+            }),
+            _ => None,
+        };
+        if let Some(verdict) = at_once {
             return entry.session.handle_verdict(now, number, verdict);
         }
         let user = entry.session.identity().user.clone();
@@ -287,7 +294,7 @@ impl Worker {
                 .channel(&token, &channel, user.as_ref(), now.wall)
                 .await
                 .map(Verdict::Channel),
-            Question::Grant(_) => Err(Code::Internal.into()),
+            Question::Grant(_) | Question::Nobody => Err(Code::Internal.into()),
         };
         verdict.unwrap_or_else(Verdict::Refused)
     }

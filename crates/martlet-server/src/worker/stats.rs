@@ -23,6 +23,10 @@ pub struct Counters {
     pub lagged: u64,
     /// Connections cut because they took no bytes.
     pub slow: u64,
+    /// Clients let go because the node is to stop.
+    pub let_go: u64,
+    /// Clients that were told to come back later because too many came.
+    pub put_off: u64,
 }
 
 /// How things are on one worker.
@@ -36,6 +40,8 @@ pub struct WorkerStats {
     pub sessions: usize,
     /// Sessions that a connection carries.
     pub attached: usize,
+    /// Connections that have not yet said who they are.
+    pub handshakes: usize,
     /// Bytes in its logs.
     pub log_bytes: usize,
 }
@@ -47,6 +53,7 @@ impl State {
             shard: self.shard.stats(),
             sessions: self.sessions.len(),
             attached: self.sessions.attached(),
+            handshakes: self.sessions.handshakes(),
             log_bytes: self.lane.log_bytes(),
         }
     }

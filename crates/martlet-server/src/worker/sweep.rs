@@ -97,7 +97,7 @@ impl Worker {
     pub(super) fn all_written(&self, state: &State) -> bool {
         let written = self.full.get() == 0 && !state.lane.any_marked() && !state.tickets.any_load();
         // Only a stop waits for it, and nobody else has to look at every reader.
-        written && (!self.stopping.get() || state.polls_answered())
+        written && (self.leaving.borrow().is_none() || state.polls_answered())
     }
 
     /// Whether the reader is still the one that this outlet was for.

@@ -11,8 +11,10 @@ mod openapi;
 mod route;
 mod talk;
 
+mod admission;
 mod api;
 mod clients;
+mod draining;
 mod identity;
 mod living;
 mod operations;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use martlet_client::{Api, Appended, Message};
 use martlet_server::config::{Config, Options, Settings};
+use martlet_server::drain::Plan;
 use martlet_server::node::Node;
 use serde_json::{Value, json};
 
@@ -64,6 +65,11 @@ impl TestNode {
         format!("{}://{}", self.scheme, self.address)
     }
 
+    /// The same by its address only: the test sees to its end.
+    pub fn remembered(&self) -> Self {
+        Self { node: None, address: self.address, scheme: self.scheme }
+    }
+
     pub fn node(&self) -> &Node {
         self.node.as_ref().unwrap()
     }
@@ -71,6 +77,11 @@ impl TestNode {
     /// Stops the node as a signal does; says how many clients had not gone.
     pub async fn stop(mut self, grace: Duration) -> usize {
         self.node.take().unwrap().stop(grace).await
+    }
+
+    /// Drains the node by a plan; says how many clients had not gone.
+    pub async fn drain(mut self, plan: Plan) -> usize {
+        self.node.take().unwrap().drain(plan).await
     }
 
     /// The backend's side, with a key if there is one.

@@ -88,6 +88,7 @@ impl Node {
             holder: Holder(number),
             answers: true,
             member: true,
+            aged_at: Instant::NEVER,
         };
         let session = Session::new(self.clock, Arc::clone(&self.rules), opening);
         let reader = self.lane.add_reader(self.clock.instant, Door::Json.wire());

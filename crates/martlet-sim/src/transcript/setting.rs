@@ -59,6 +59,7 @@ impl Setting {
     pub fn judge(&self, now: UnixMillis, question: &Question) -> Verdict {
         match question {
             Question::Grant(_) => Verdict::Stands,
+            Question::Nobody => Verdict::Identity(Box::default()),
             Question::Token(text) => match self.tokens.get(&**text) {
                 Some(Token::User(identity)) if identity.expires.is_none_or(|at| now < at) => {
                     Verdict::Identity(Box::new(identity.clone()))

@@ -306,6 +306,7 @@ fn opening(connection: u32, answers: bool) -> Opening {
         holder: Holder(connection.into()),
         answers,
         member: true,
+        aged_at: Instant::NEVER,
     }
 }
 

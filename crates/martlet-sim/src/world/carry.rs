@@ -184,6 +184,7 @@ impl World {
         };
         match question {
             Question::Grant(_) => Verdict::Stands,
+            Question::Nobody => Verdict::Identity(Box::default()),
             Question::Token(text) => match token(text) {
                 Some((user, expires)) if wall < expires => Verdict::Identity(Box::new(Identity {
                     user: Some(user),

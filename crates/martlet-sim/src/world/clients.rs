@@ -141,6 +141,8 @@ impl World {
         answers: bool,
     ) -> Opening {
         let node = NodeId::new(place.node as u32);
+        let age = Duration::from_millis(self.dice.between(3_000, 30_000) as u64);
+        let ages = self.dice.chance(200);
         let at = SessionPlace { node, worker: place.worker.0, slot: 0 };
         Opening {
             key: SessionKey::new(at, self.dice.bits()),
@@ -148,6 +150,7 @@ impl World {
             holder: Holder(connection.0),
             answers,
             member: true,
+            aged_at: if ages { self.now.after(age) } else { Instant::NEVER },
         }
     }
 

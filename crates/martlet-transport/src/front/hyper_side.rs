@@ -9,7 +9,7 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::strict::Strict;
-use super::{Cut, Doors, FrontOptions, Peer};
+use super::{Cut, Doors, Ending, FrontOptions, Peer};
 use crate::stream::Rewind;
 
 /// Resets by the client that are waited for, and resets that the client tricked us into, before
@@ -25,7 +25,7 @@ pub(super) async fn serve_http1<D: Doors>(
     rewind: Rewind,
     doors: Rc<D>,
     options: Rc<FrontOptions>,
-    stop: impl Future<Output = ()>,
+    ending: impl Ending,
 ) {
     let mut builder = http1::Builder::new();
     builder
@@ -43,7 +43,7 @@ pub(super) async fn serve_http1<D: Doors>(
         biased;
         ended = connection.as_mut() => return note(ended, peer),
         () = cut.wanted() => return,
-        () = stop => connection.as_mut().graceful_shutdown(),
+        () = ending.stopping() => connection.as_mut().graceful_shutdown(),
     }
     tokio::select! {
         ended = connection => note(ended, peer),
@@ -56,7 +56,7 @@ pub(super) async fn serve_http2<D: Doors>(
     rewind: Rewind,
     doors: Rc<D>,
     options: Rc<FrontOptions>,
-    stop: impl Future<Output = ()>,
+    ending: impl Ending,
 ) {
     let mut builder = http2::Builder::new(OnThisThread);
     builder
@@ -78,7 +78,7 @@ pub(super) async fn serve_http2<D: Doors>(
         biased;
         ended = connection.as_mut() => return note(ended, peer),
         () = cut.wanted() => return,
-        () = stop => connection.as_mut().graceful_shutdown(),
+        () = ending.leaving() => connection.as_mut().graceful_shutdown(),
     }
     tokio::select! {
         ended = connection => note(ended, peer),

@@ -193,14 +193,16 @@ async fn with_server<T>(options: FrontOptions, test: impl AsyncFnOnce(Server) ->
 #[derive(Clone)]
 struct Stop(watch::Receiver<bool>);
 
-impl IntoFuture for Stop {
-    type Output = ();
-    type IntoFuture = Pin<Box<dyn Future<Output = ()>>>;
+impl Ending for Stop {
+    fn leaving(&self) -> impl Future<Output = ()> {
+        self.stopping()
+    }
 
-    fn into_future(mut self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let _ = self.0.wait_for(|stop| *stop).await;
-        })
+    fn stopping(&self) -> impl Future<Output = ()> {
+        let mut stop = self.0.clone();
+        async move {
+            let _ = stop.wait_for(|stop| *stop).await;
+        }
     }
 }
 
@@ -544,9 +546,23 @@ fn the_task_of_a_held_connection_is_small() {
         size_of::<F>()
     }
     let size = size_of_future(|stream, doors| {
-        serve(stream, doors, Rc::new(FrontOptions::default()), std::future::pending())
+        serve(stream, doors, Rc::new(FrontOptions::default()), Never)
     });
     assert!(size <= 256, "{size}");
+}
+
+/// A server that does not end.
+#[derive(Clone)]
+struct Never;
+
+impl Ending for Never {
+    fn leaving(&self) -> impl Future<Output = ()> {
+        std::future::pending()
+    }
+
+    fn stopping(&self) -> impl Future<Output = ()> {
+        std::future::pending()
+    }
 }
 
 /// Doors whose own future is small.

@@ -1,8 +1,7 @@
 //! `martlet serve`: reads the configuration, starts logging, and runs the server.
 
-use std::time::Duration;
-
 use martlet_server::config::Settings;
+use martlet_server::drain::Plan;
 use martlet_server::node::{Node, StartError};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -15,6 +14,9 @@ use crate::logging;
 /// Try it out, open to everybody on this machine:  martlet serve
 ///
 /// Run it for an app:  martlet serve --config martlet.toml
+///
+/// SIGTERM and SIGINT let the clients go and stop the server; a second one stops it at once.
+/// SIGHUP reads the certificate again.
 ///
 /// A key given in the environment (MARTLET_SERVER__LISTEN) wins over the file, and a flag over
 /// both. Begin a file with: martlet config default > martlet.toml
@@ -38,9 +40,6 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     serve(settings)
 }
 
-/// How long clients get to go once the server is told to stop.
-const GRACE: Duration = Duration::from_secs(10);
-
 fn serve(settings: Settings) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
@@ -50,14 +49,20 @@ fn serve(settings: Settings) -> Result<(), Failure> {
             let scheme = if node.encrypted() { "https" } else { "http" };
             tracing::info!("listening on {scheme}://{address}");
         }
-        until_told_to_stop(&node).await?;
+        let told = until_told_to_stop(&node).await?;
         tracing::info!("stopping: clients are told when to come back");
+        // The first signal after the API was asked is the one that comes with every stop.
+        let more = if matches!(told, Told::Asked(_)) { 2 } else { 1 };
+        let plan = match told {
+            Told::Asked(plan) => plan,
+            Told::Signal => settings.drain.into(),
+        };
         tokio::select! {
-            left = node.stop(GRACE) => match left {
+            left = node.drain(plan) => match left {
                 0 => tracing::info!("stopped; every client has gone"),
                 left => tracing::warn!(left, "stopped; some clients had not gone"),
             },
-            () = told_again() => tracing::warn!("stopped at once"),
+            () = told_again(more) => tracing::warn!("stopped at once"),
         }
         Ok(())
     })
@@ -72,16 +77,25 @@ fn unstarted(error: StartError) -> Failure {
     }
 }
 
-/// Waits for SIGTERM or SIGINT. SIGHUP reads the certificate again.
-async fn until_told_to_stop(node: &Node) -> Result<(), Failure> {
+/// Who told the server to stop.
+enum Told {
+    /// A signal.
+    Signal,
+    /// The API was asked, and how.
+    Asked(Plan),
+}
+
+/// Waits for SIGTERM, SIGINT, or somebody who asks for a drain. SIGHUP reads the certificate again.
+async fn until_told_to_stop(node: &Node) -> Result<Told, Failure> {
     let unheard = |error| Failure::failed(format!("cannot listen to signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(unheard)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(unheard)?;
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
+            _ = terminate.recv() => return Ok(Told::Signal),
+            _ = interrupt.recv() => return Ok(Told::Signal),
+            plan = node.asked_to_drain() => return Ok(Told::Asked(plan)),
             _ = hangup.recv() => match node.reload_certificate() {
                 Ok(()) => tracing::info!("the certificate was read again"),
                 Err(error) => tracing::error!(%error, "the old certificate stays"),
@@ -90,15 +104,16 @@ async fn until_told_to_stop(node: &Node) -> Result<(), Failure> {
     }
 }
 
-/// Waits for a second signal.
-async fn told_again() {
+/// Waits for `more` signals.
+async fn told_again(more: usize) {
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    if let (Ok(mut terminate), Ok(mut interrupt)) = signals {
+    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+        return std::future::pending().await;
+    };
+    for _ in 0..more {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-    } else {
-        std::future::pending().await
     }
 }

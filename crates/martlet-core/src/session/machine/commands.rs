@@ -126,22 +126,19 @@ impl Session {
             (Some(text), _) => match self.rules.grant_key.verify(now.wall, text) {
                 Ok(good) => {
                     grant = Some(good.clone());
-                    Some(Question::Grant(Box::new(good)))
+                    Question::Grant(Box::new(good))
                 }
                 Err(error) => return self.turn_away(id, grant_code(error).into()),
             },
-            (None, Some(token)) => Some(Question::Token(token.clone())),
+            (None, Some(token)) => Question::Token(token.clone()),
             (None, None) if !self.rules.anonymous => {
                 return self.turn_away(id, Code::TokenMissing.into());
             }
-            (None, None) => None,
+            (None, None) => Question::Nobody,
         };
         let connecting = Connecting { id, connect, grant, backlog: Vec::new() };
         self.stage = Stage::Connecting(Box::new(connecting));
-        match question {
-            Some(question) => self.ask(Asked::Connect, question),
-            None => self.admit(now, Verdict::Identity(Box::default())),
-        }
+        self.ask(Asked::Connect, question);
     }
 
     /// The verdict on a `connect`.
@@ -159,6 +156,9 @@ impl Session {
                 self.opening.client = grant.client;
                 self.know(Box::new(grant.identity));
                 self.grants = grant.channels;
+            }
+            (Verdict::Later(after), _) => {
+                return self.close(Close { after: Some(after), ..Code::Busy.into() });
             }
             (Verdict::Refused(refusal), _) => return self.turn_away(id, refusal),
             _ => return self.turn_away(id, Code::Internal.into()),

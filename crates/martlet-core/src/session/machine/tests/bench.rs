@@ -74,6 +74,7 @@ pub fn opening() -> Opening {
         holder: Holder(9),
         answers: true,
         member: true,
+        aged_at: Instant::NEVER,
     }
 }
 
@@ -200,7 +201,14 @@ impl Bench {
     pub fn words(&mut self) -> Vec<String> {
         let mut words = Vec::new();
         while let Some(output) = self.session.poll_output() {
-            words.push(self.word(output));
+            match output {
+                // There is always room here.
+                Output::Ask(number, Question::Nobody) => {
+                    let nobody = Verdict::Identity(Box::default());
+                    self.session.handle_verdict(self.now, number, nobody);
+                }
+                output => words.push(self.word(output)),
+            }
         }
         words
     }
@@ -221,6 +229,7 @@ impl Bench {
                     Question::Token(token) => format!("ask token {token}"),
                     Question::Channel { channel, .. } => format!("ask {channel}"),
                     Question::Grant(_) => "ask grant".into(),
+                    Question::Nobody => "ask nobody".into(),
                 };
                 self.note(number, word)
             }

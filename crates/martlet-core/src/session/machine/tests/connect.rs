@@ -218,3 +218,15 @@ fn a_client_that_says_nothing_is_sent_away() {
     assert_eq!(bench.timeout(Instant(0)), expected);
     assert_eq!(bench.session.poll_timeout(bench.now, Instant(0)), None);
 }
+
+#[test]
+fn one_that_is_to_come_later_is_told_when_and_is_not_let_in() {
+    let mut bench = Bench::new();
+    bench.say(1, connect(Some("abc"), None));
+    bench.verdict("ask token abc", Verdict::Later(Duration::from_secs(3)));
+    let outputs: Vec<_> = std::iter::from_fn(|| bench.session.poll_output()).collect();
+    let close = Close { after: Some(Duration::from_secs(3)), ..Code::Busy.into() };
+    let told = Answer { id: 0, event: Event::Closing(close.clone()) };
+    assert_eq!(outputs, [Output::Tell(told), Output::Close(close)]);
+    assert!(bench.session.ended());
+}

@@ -126,3 +126,17 @@ fn who_goes_for_good_after_its_connection_was_lost_is_a_member_no_more() {
     bench.session.leave();
     assert!(bench.words().is_empty(), "it has left");
 }
+
+#[test]
+fn an_old_connection_is_asked_to_come_back_at_once() {
+    let aged_at = Instant(60_000_000);
+    let mut bench = Bench::with(rules(), Opening { aged_at, ..opening() });
+    bench.say(1, Command::Connect(Connect::default()));
+    let just_written_to = aged_at;
+    assert_eq!(bench.session.poll_timeout(bench.now, just_written_to), Some(aged_at));
+    bench.pass(Duration::from_micros(aged_at.0 - bench.now.instant.0 - 1));
+    assert!(bench.timeout(just_written_to).is_empty(), "it is not old enough");
+    bench.pass(Duration::from_micros(1));
+    assert_eq!(bench.timeout(just_written_to), ["0 closing aged", "close aged"]);
+    assert!(!bench.grant.is_empty(), "it has what it needs to come back");
+}

@@ -202,6 +202,7 @@ impl Play {
                 expires,
             }),
             Question::Grant(_) => Verdict::Stands,
+            Question::Nobody => Verdict::Identity(Box::default()),
         };
         self.bench.session.handle_verdict(self.bench.now, number, verdict);
     }
