@@ -6,6 +6,10 @@
 /** How long a transport may take to bring `connected` before the next one is tried, at first. */
 var FIRST_LIMIT = 4000;
 var WAIT_MIN = 250;
+/** The first wait after a connection that lived is anything up to this. */
+var FIRST_WAIT = 1500;
+/** A connection that lived this long was a success. */
+var STEADY = 5000;
 var WAIT_MAX = 20000;
 /** Coming back at once twice within this time would be a loop. */
 var LOOP = 1000;
@@ -27,6 +31,8 @@ function newClient(url, options) {
   var timer = null;
   var silence = 35000;
   var heard = 0;
+  var begun = 0;
+  var liveSince = 0;
   var atOnce = 0;
   var live = false;
   var closed = false;
@@ -82,6 +88,7 @@ function newClient(url, options) {
   }
 
   function dial() {
+    begun = now();
     var own = { base: base, session: null };
     own.onevent = function (event) {
       if (own === link) {
@@ -162,6 +169,12 @@ function newClient(url, options) {
   }
 
   function comeBack(why, after) {
+    var lived = liveSince > 0 ? now() - liveSince : -1;
+    var steady = lived >= STEADY;
+    liveSince = 0;
+    if (steady) {
+      fails = 0;
+    }
     var soon = after === 0 && now() - atOnce >= LOOP;
     if (soon) {
       atOnce = now();
@@ -169,8 +182,15 @@ function newClient(url, options) {
       return;
     }
     var ceiling = Math.min(WAIT_MAX, WAIT_MIN * Math.pow(2, fails + 1));
-    var time = after > 0 ? after : WAIT_MIN + (ceiling - WAIT_MIN) * Math.random();
-    fails = Math.min(fails + 1, 10);
+    var random = Math.random();
+    var time = WAIT_MIN + (ceiling - WAIT_MIN) * random;
+    if (after > 0) {
+      time = Math.max(after, begun + LOOP - now());
+    } else if (lived >= 0) {
+      // Everybody may have lost it in this moment.
+      time = Math.max(1 + FIRST_WAIT * random, steady ? 0 : time);
+    }
+    fails = steady ? 0 : Math.min(fails + 1, 10);
     state("disconnected", why, time);
     if (!closed) {
       wait(time, begin);
@@ -233,7 +253,7 @@ function newClient(url, options) {
     session = link.session = connected.session;
     link.frameBytes = connected.frame_bytes;
     silence = connected.ping + connected.pong;
-    fails = 0;
+    liveSince = now();
     live = true;
     if (client.state !== "connected") {
       state("connected");

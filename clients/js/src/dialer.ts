@@ -16,19 +16,17 @@ export const TRANSPORTS: readonly TransportName[] = ["websocket", "sse", "stream
 /** The transports of requests. */
 const ONE_WAY = { sse: SseTransport, stream: StreamTransport, poll: PollTransport } as const;
 
-/** Opens transports to one server. */
+/** Opens transports to servers. */
 export class Dialer {
-  readonly #base: string;
   readonly #binary: Codec | undefined;
   readonly #socketClass: WebSocketClass | undefined;
   readonly #fetch: Fetch | undefined;
   /** The transports that can be opened, the preferred one first. */
   readonly names: readonly TransportName[];
 
-  constructor(base: string, options: MartletOptions) {
+  constructor(options: MartletOptions) {
     const { WebSocket: own, fetch: given, transports = TRANSPORTS } = options;
     const here = globalThis as { WebSocket?: WebSocketClass; fetch?: Fetch };
-    this.#base = base;
     this.#binary = options.binary;
     this.#socketClass = own ?? here.WebSocket;
     this.#fetch = given ?? here.fetch?.bind(globalThis);
@@ -45,15 +43,20 @@ export class Dialer {
   }
 
   /** Opens a WebSocket. May throw, as when the page's policy forbids it. */
-  socket(events: TransportEvents): Transport {
-    const url = `${this.#base.replace(/^http/, "ws")}/v1/ws`;
+  socket(base: string, events: TransportEvents): Transport {
+    const url = `${base.replace(/^http/, "ws")}/v1/ws`;
     const { subprotocol } = this.codec("websocket");
     const socketClass = this.#socketClass as WebSocketClass;
     return new WebSocketTransport(socketClass, url, subprotocol, events);
   }
 
   /** Opens another transport, which begins with the frame `first`. */
-  oneWay(name: keyof typeof ONE_WAY, first: Frame, events: TransportEvents): Transport {
-    return new ONE_WAY[name](this.#fetch as Fetch, this.#base, first, events);
+  oneWay(
+    name: keyof typeof ONE_WAY,
+    base: string,
+    first: Frame,
+    events: TransportEvents,
+  ): Transport {
+    return new ONE_WAY[name](this.#fetch as Fetch, base, first, events);
   }
 }

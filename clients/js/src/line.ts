@@ -64,6 +64,8 @@ export class Line {
   readonly #events: LineEvents;
   readonly #route: Route;
   readonly #ways = new Map<number, Way>();
+  /** The server that the session is with; its uplink and its moves go to the same. */
+  #address = "";
   #first: readonly Command[] = [];
   #current: Way | undefined;
   #last: TransportName | undefined;
@@ -83,8 +85,9 @@ export class Line {
     return this.#current?.name;
   }
 
-  /** Opens transports that carry `commands` first. */
-  dial(commands: readonly Command[]): void {
+  /** Opens transports to the server at `address` that carry `commands` first. */
+  dial(address: string, commands: readonly Command[]): void {
+    this.#address = address;
     this.#first = commands;
     this.#route.dial(this.#options.now());
     // Not yet: the session must have ended its turn before it can hear of the end of this.
@@ -176,14 +179,14 @@ export class Line {
     const { dialer } = this.#options;
     const events = this.#listen(way);
     if (way.name === "websocket") {
-      return dialer.socket(events);
+      return dialer.socket(this.#address, events);
     }
     const first = this.#hello(way, way.hello);
     if (first === undefined) {
       this.#close(way, { code: 0, reason: "The session is not there to move." });
       return undefined;
     }
-    return dialer.oneWay(way.name, first, events);
+    return dialer.oneWay(way.name, this.#address, first, events);
   }
 
   #listen(way: Way): TransportEvents {

@@ -3,6 +3,7 @@
  * and promises for its answers; what to do when is decided in the session.
  */
 
+import { baseOf } from "./address.js";
 import { codes } from "./codes.js";
 import { formatCursor, parseCursor } from "./cursor.js";
 import { Emitter } from "./emitter.js";
@@ -12,7 +13,6 @@ import { Line, type TransportChange } from "./line.js";
 import type { HistoryPage, Position, Presence, Published } from "./model.js";
 import {
   AGENT,
-  baseOf,
   timeOf,
   timeoutOf,
   type GetToken,
@@ -75,9 +75,11 @@ export class Martlet extends Emitter<MartletEvents> {
   /** A client of the server at `url`. It connects by itself unless told not to. */
   constructor(url: string, options: MartletOptions = {}) {
     super();
+    const home = baseOf(url);
     this.#getToken = options.getToken;
     this.#start = parseCursor(options.cursor ?? "");
     this.#session = new Session({
+      home,
       agent: options.agent ?? AGENT,
       token: options.token,
       fetches: options.getToken !== undefined,
@@ -89,7 +91,7 @@ export class Martlet extends Emitter<MartletEvents> {
       queueBytes: options.queueBytes ?? QUEUE_BYTES,
       random: Math.random,
     });
-    this.#line = this.#lineTo(baseOf(url), options);
+    this.#line = this.#newLine(home, options);
     this.#unwatch = watchPage({
       onwake: () => this.#handleWake(),
       onfreeze: () => this.#handleFreeze(),
@@ -99,9 +101,10 @@ export class Martlet extends Emitter<MartletEvents> {
     }
   }
 
-  #lineTo(base: string, options: MartletOptions): Line {
-    const memory = new Memory(storageFor(options.storage), () => networkTo(base));
-    const dialer = new Dialer(base, options);
+  #newLine(home: string, options: MartletOptions): Line {
+    // Which transports pass is the network's matter, and hardly the node's.
+    const memory = new Memory(storageFor(options.storage), () => networkTo(home));
+    const dialer = new Dialer(options);
     const parts = { dialer, memory, meter: this.#meter, now: () => this.#now() };
     return new Line(parts, {
       onevents: (events) => this.#handleEvents(events),
@@ -297,14 +300,14 @@ export class Martlet extends Emitter<MartletEvents> {
 
   /** Carried out at once: there may be no later. */
   #handleFreeze(): void {
-    this.#session.handleFreeze(this.#now());
+    this.#session.handleFreeze();
     this.#drive();
   }
 
   #carryOut(output: Output): void {
     switch (output.do) {
       case "dial":
-        return this.#line.dial(output.commands);
+        return this.#line.dial(output.address, output.commands);
       case "hang_up":
         return this.#line.hangUp(output.reason, output.leaves);
       case "send":

@@ -31,7 +31,10 @@ export interface MartletOptions {
   readonly storage?: NetworkStorage | false;
   /** Whether to connect without being asked to. */
   readonly autoConnect?: boolean;
-  /** The shortest wait before coming back. */
+  /**
+   * The shortest wait after a try that failed. The first wait after a connection was lost lies
+   * anywhere between nothing and six times this.
+   */
   readonly backoffMin?: number;
   /** The longest wait before coming back, unless the server asks for a longer one. */
   readonly backoffMax?: number;
@@ -111,15 +114,4 @@ export function timeOf(since: Date | number | string, now: number): number {
     throw new RangeError(`${since} is not an age such as 90s, 10m or 2h`);
   }
   return Math.floor(now - Number(count) * (UNITS[unit] ?? 1));
-}
-
-/** The server's address without a slash at its end. In a browser it may be relative to the page. */
-export function baseOf(url: string): string {
-  const page = (globalThis as { location?: { href: string } }).location?.href;
-  const { protocol, host, pathname } = new URL(url, page);
-  const scheme = protocol.replace(/^ws/, "http");
-  if (scheme !== "http:" && scheme !== "https:") {
-    throw new RangeError(`${url} is not an http, https, ws or wss address`);
-  }
-  return `${scheme}//${host}${pathname.replace(/\/+$/, "")}`;
 }

@@ -187,7 +187,7 @@ export class Route {
     if (this.#worst.refused === undefined || closed.refused !== undefined) {
       this.#worst = closed;
     }
-    if (closed.answered === true || isOfIdentity(closed)) {
+    if (closed.answered === true || isOfAll(closed)) {
       this.#fail(closed);
       return;
     }
@@ -482,8 +482,11 @@ export class Route {
   }
 }
 
-/** A refusal of who the client is, which would be the same on every transport. */
-function isOfIdentity({ refused }: Closed): boolean {
-  const code = refused?.code ?? 0;
-  return code >= 1100 && code <= 1199;
+/**
+ * Whether it would be the same on every transport: a refusal of who the client is, the server's
+ * word when to come back, or whether to.
+ */
+function isOfAll({ refused }: Closed): boolean {
+  const { code = 0, after } = refused ?? {};
+  return (code >= 1100 && code <= 1199) || code >= 3000 || (code !== 0 && after !== undefined);
 }

@@ -12,17 +12,15 @@ import { codes } from "./codes.js";
 import { MartletError, refusal } from "./error.js";
 import type { Position } from "./model.js";
 import { Asks } from "./session/asks.js";
-import { Comeback, type Ending } from "./session/comeback.js";
+import { Comeback, staysAway, type Ending, type Permit } from "./session/comeback.js";
 import { Heartbeat } from "./session/heartbeat.js";
 import { Identity } from "./session/identity.js";
 import type { SessionOptions } from "./session/options.js";
 import { Outbox, type Output, type State } from "./session/output.js";
 import type { PlaceOptions } from "./session/place.js";
 import { Places } from "./session/places.js";
+import { Target } from "./session/target.js";
 import type { Close, Command, Commands, Connected, Event, Refused } from "./wire.js";
-
-/** How long a connection may take to prove that it lives, when there is reason to doubt. */
-const PATIENCE = 3_000;
 
 type Phase = "off" | "token" | "dialing" | "live" | "waiting";
 
@@ -35,11 +33,12 @@ export class Session {
   readonly #identity: Identity;
   readonly #heartbeat = new Heartbeat();
   readonly #comeback: Comeback;
+  readonly #target: Target;
   #phase: Phase = "off";
   /** When the phase ends by itself: a try to connect, or a wait. */
   #phaseEnds = Infinity;
-  /** Whether the wait was asked for by the server, and is not to be cut short. */
-  #advised = false;
+  /** For the try that waits for its token. */
+  #permit: Permit | undefined;
   #liveSince = 0;
   #connectId = 0;
   /** The number of the `connect` by which the session may move to another transport. */
@@ -60,6 +59,7 @@ export class Session {
     this.#places = new Places(this.#outbox, random);
     this.#identity = new Identity(options.token, options.fetches);
     this.#comeback = new Comeback(options.backoffMin, options.backoffMax);
+    this.#target = new Target(options.home);
   }
 
   // What the application asks.
@@ -153,8 +153,8 @@ export class Session {
     } else if (token !== undefined) {
       this.#refreshId = this.#outbox.ask("refresh", { token });
     }
-    if (this.#phase === "token") {
-      this.#dial(now);
+    if (this.#phase === "token" && this.#permit !== undefined) {
+      this.#dial(now, this.#permit);
     }
   }
 
@@ -182,12 +182,10 @@ export class Session {
     if (ending.code === codes.expired) {
       this.#identity.handleExpired();
     }
-    const forGood = ending.code >= 3500 && ending.code <= 3999;
-    if (forGood) {
-      this.#stop(ending, new MartletError(ending));
-    } else {
-      this.#lose(now, ending);
+    if (staysAway(ending.code)) {
+      return this.#stop(ending, new MartletError(ending));
     }
+    this.#lose(now, ending);
   }
 
   /** The connection was refused before it began. */
@@ -195,13 +193,15 @@ export class Session {
     if (this.#phase !== "dialing") {
       return;
     }
-    const { code, temporary = false } = refused;
+    const { code, temporary = code >= 3000 } = refused;
     const concernsIdentity = code >= 1100 && code <= 1199;
     const again = concernsIdentity
       ? this.#identity.handleRefused(code)
       : this.#places.separate(this.#connectId);
-    if (again || temporary) {
-      this.#lose(now, refused);
+    if (again || (temporary && !staysAway(code))) {
+      // With another token at hand there is nothing to wait for.
+      const atHand = again && concernsIdentity && !this.#identity.wantsToken;
+      this.#lose(now, atHand ? { after: 0, ...refused } : refused);
     } else {
       this.#outbox.put({ do: "complain", error: new MartletError(refused) });
       this.#stop(refused, new MartletError(refused));
@@ -215,12 +215,12 @@ export class Session {
 
   /** There is news of the network or the page: the connection may be dead, or a try may succeed. */
   handleWake(now: number): void {
-    if (this.#phase === "waiting" && !this.#advised) {
-      const soon = now + 1 + this.#options.backoffMin * this.#options.random();
+    if (this.#phase === "waiting") {
+      const soon = now + this.#comeback.hurry(now, this.#options.random());
       this.#phaseEnds = Math.min(this.#phaseEnds, soon);
     } else if (this.#phase === "live") {
       this.#outbox.ask("ping", {});
-      this.#heartbeat.probe(now, PATIENCE);
+      this.#heartbeat.probe(now);
     }
   }
 
@@ -330,10 +330,10 @@ export class Session {
   }
 
   /** The page is put to sleep. What there is of a connection ends, until `handleWake`. */
-  handleFreeze(now: number): void {
+  handleFreeze(): void {
     if (this.#phase !== "off") {
       this.#detach("frozen");
-      this.#wait(now, Infinity, false);
+      this.#wait(Infinity);
       const message = "The page sleeps.";
       this.#state({ state: "disconnected", code: 0, name: "frozen", message, retryIn: 0 });
     }
@@ -349,8 +349,9 @@ export class Session {
       return;
     }
     if (now >= this.#heartbeat.deadline) {
+      const alone = this.#heartbeat.probing;
       const message = "The server gave no sign of life.";
-      this.#lose(now, { code: 0, name: "silent", message });
+      this.#lose(now, { code: 0, name: "silent", message, alone });
       return;
     }
     this.#places.handleTimeout(now);
@@ -420,13 +421,16 @@ export class Session {
   }
 
   #try(now: number): void {
-    this.#advised = false;
+    const permit = this.#comeback.permit(now);
+    if (permit === undefined) {
+      return this.#wait(now + Math.max(1, this.#comeback.soonest(now)));
+    }
     const message = "Connecting.";
     this.#state({ state: "connecting", code: 0, name: "connecting", message });
     if (!this.#identity.wantsToken) {
-      this.#dial(now);
-      return;
+      return this.#dial(now, permit);
     }
+    this.#permit = permit;
     this.#phase = "token";
     this.#phaseEnds = now + this.#options.connectTimeout;
     this.#fetch();
@@ -439,39 +443,47 @@ export class Session {
     }
   }
 
-  #dial(now: number): void {
+  #dial(now: number, permit: Permit): void {
+    this.#permit = undefined;
     this.#phase = "dialing";
     this.#phaseEnds = now + this.#options.connectTimeout;
     this.#connectId = this.#outbox.nextId();
     const { hasGrant } = this.#identity;
     const places = this.#places.askInConnect(now, this.#connectId, hasGrant);
     const body = this.#identity.connect(this.#options.agent, places);
-    this.#outbox.put({ do: "dial", commands: [{ id: this.#connectId, name: "connect", body }] });
+    const { address } = this.#target;
+    const connect = { id: this.#connectId, name: "connect", body } as const;
+    this.#outbox.put({ do: "dial", permit, address, commands: [connect] });
   }
 
   /** The connection, or the try for one, is over; the client comes back. */
   #lose(now: number, ending: Ending): void {
-    const { code, name, message, after } = ending;
-    const lived = this.#phase === "live" ? now - this.#liveSince : 0;
-    const retryIn = this.#comeback.next(now, lived, ending, this.#options.random());
-    const atOnce = retryIn === 0 && this.#phase === "live";
+    const { code, name, message } = ending;
+    const live = this.#phase === "live";
+    const lived = live ? now - this.#liveSince : undefined;
+    const wait = this.#comeback.next(now, lived, ending, this.#options.random());
+    const atOnce = wait === 0 && live && !this.#identity.wantsToken;
+    const permit = atOnce ? this.#comeback.permit(now) : undefined;
+    this.#target.handleEnd(ending, live);
     this.#detach(name);
-    if (atOnce && !this.#identity.wantsToken) {
-      this.#dial(now); // Nothing to tell, unless it fails.
-      return;
+    if (permit !== undefined) {
+      return this.#dial(now, permit); // Nothing to tell, unless it fails.
     }
-    this.#wait(now, Math.max(1, retryIn), after !== undefined);
-    this.#state({ state: "disconnected", code, name, message, retryIn: Math.max(1, retryIn) });
+    const retryIn = Math.max(1, wait);
+    this.#wait(now + retryIn);
+    this.#state({ state: "disconnected", code, name, message, retryIn });
   }
 
-  #wait(now: number, time: number, advised: boolean): void {
+  #wait(until: number): void {
+    this.#permit = undefined;
     this.#phase = "waiting";
-    this.#phaseEnds = now + time;
-    this.#advised = advised;
+    this.#phaseEnds = until;
   }
 
   /** The connection is over, and the client stays away. */
-  #stop({ code, name, message }: Ending, error: MartletError, leaves = false): void {
+  #stop(ending: Ending, error: MartletError, leaves = false): void {
+    const { code, name, message } = ending;
+    this.#target.handleEnd(ending, false);
     this.#detach(name, leaves);
     this.#phase = "off";
     this.#phaseEnds = Infinity;

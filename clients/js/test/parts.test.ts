@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
+import { baseOf } from "../src/address.js";
 import { json } from "../src/codec/json.js";
 import { proto } from "../src/codec/proto.js";
 import { read, write } from "../src/codec/proto/message.js";
@@ -11,7 +12,7 @@ import { COMMAND, EVENT } from "../src/codec/proto/schema.js";
 import { Reader, Writer } from "../src/codec/proto/varint.js";
 import { formatCursor, parseCursor } from "../src/cursor.js";
 import { Emitter } from "../src/emitter.js";
-import { AGENT, baseOf, timeOf } from "../src/options.js";
+import { AGENT, timeOf } from "../src/options.js";
 import { EventStream } from "../src/transport/event_stream.js";
 import type { Command } from "../src/wire.js";
 

@@ -10,6 +10,7 @@ import type { Command, Commands, Connected, Event, Events } from "../src/wire.js
 export const START = 1_700_000_000_000;
 
 const OPTIONS: SessionOptions = {
+  home: "https://realtime.example.com",
   agent: "test/1",
   token: undefined,
   fetches: false,

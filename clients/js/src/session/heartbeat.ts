@@ -1,5 +1,8 @@
 /** Signs of life: when the server has been silent for so long that the connection must be dead. */
 
+/** How long a connection may take to prove that it lives, when there is reason to doubt. */
+const PATIENCE = 3_000;
+
 /** Watches one connection. */
 export class Heartbeat {
   #silence = 0;
@@ -20,12 +23,17 @@ export class Heartbeat {
   }
 
   /**
-   * There is reason to doubt: an answer to a ping is due within `patience` milliseconds. So much
-   * time there is in any case: a computer that slept has not yet read what came meanwhile.
+   * There is reason to doubt: an answer to a ping is due soon. So much time there is in any case: a
+   * computer that slept has not yet read what came meanwhile.
    */
-  probe(now: number, patience: number): void {
-    this.#probe ??= now + patience;
+  probe(now: number): void {
+    this.#probe ??= now + PATIENCE;
     this.#heard = Math.max(this.#heard, this.#probe - this.#silence);
+  }
+
+  /** Whether there is reason to doubt. */
+  get probing(): boolean {
+    return this.#probe !== undefined;
   }
 
   /** When the connection is to be given up. */

@@ -2,6 +2,8 @@
 
 /** The session's options. Times are in milliseconds. */
 export interface SessionOptions {
+  /** The server's address, as the application gave it. */
+  readonly home: string;
   readonly agent: string;
   readonly token: string | undefined;
   /** Whether the application can be asked for tokens. */

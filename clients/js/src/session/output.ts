@@ -6,6 +6,7 @@
 import type { MartletError } from "../error.js";
 import type { Gap, Lagged, MemberChange, Publication, Subscribed, Unsubscribed } from "../model.js";
 import type { Command, Commands, Event } from "../wire.js";
+import type { Permit } from "./comeback.js";
 
 /** What a subscription can tell the application. */
 export interface ChannelEvents {
@@ -47,8 +48,13 @@ export interface State {
 
 /** Something for the session's owner to do. */
 export type Output =
-  /** Open a transport that carries these commands first. */
-  | { readonly do: "dial"; readonly commands: readonly Command[] }
+  /** Open a transport to the server at `address` that carries these commands first. */
+  | {
+      readonly do: "dial";
+      readonly permit: Permit;
+      readonly address: string;
+      readonly commands: readonly Command[];
+    }
   /** Close the transport. `leaves` when the client goes for good, and is not to be waited for. */
   | {
       readonly do: "hang_up";

@@ -56,14 +56,23 @@ function typeOf(response: Response): string {
 }
 
 async function errorOf(response: Response): Promise<AnswerError> {
-  const refused = response.status < 400 ? undefined : await refusedBy(response);
-  if (refused !== undefined) {
-    return new AnswerError(refused, false);
+  const said = response.status < 400 ? undefined : await refusedBy(response);
+  if (said !== undefined) {
+    return new AnswerError(said, false);
   }
   // Not to be read: it may never end.
   void response.body?.cancel().catch(() => undefined);
   const message = `Something other than the server answered (status ${response.status}).`;
-  return new AnswerError({ code: 0, name: "http_status", message, temporary: true }, true);
+  const advice = response.status < 400 ? {} : retryAfter(response);
+  const refused = { code: 0, name: "http_status", message, temporary: true, ...advice };
+  // Who is told when to come back is not to try again before.
+  return new AnswerError(refused, refused.after === undefined);
+}
+
+/** How long to stay away, as the header has it. A date is left out: clocks differ. */
+function retryAfter({ headers }: Response): { after?: number } {
+  const seconds = /^\d{1,9}$/.exec(headers.get("retry-after")?.trim() ?? "");
+  return seconds === null ? {} : { after: 1_000 * Number(seconds[0]) };
 }
 
 /**
@@ -77,7 +86,7 @@ async function refusedBy(response: Response): Promise<Refused | undefined> {
     return undefined;
   }
   const temporary = code < 1100 || code > 1199 || code === codes.keys_unavailable;
-  return { ...(body as Refused), temporary };
+  return { ...retryAfter(response), ...(body as Refused), temporary };
 }
 
 /** Whether the same request is worth sending again after this. */
