@@ -49,6 +49,11 @@ impl Address {
         })
     }
 
+    /// Whether it is one of TLS.
+    pub fn secure(&self) -> bool {
+        self.secure
+    }
+
     /// The host's name or number, without brackets.
     pub fn host(&self) -> &str {
         &self.host

@@ -61,8 +61,8 @@ impl Client {
             room: options.subscription_events,
         };
         let parts = Parts {
+            session: Session::new(settings(Address::parse(url)?, &options), random()?),
             dialer: dialer(url, &options)?,
-            session: Session::new(settings(&options), random()?),
             source: options.get_token,
             requests: asked,
             handle: client.requests.downgrade(),
@@ -247,8 +247,9 @@ fn wire(options: &Options) -> Wire {
     }
 }
 
-fn settings(options: &Options) -> Settings {
+fn settings(home: Address, options: &Options) -> Settings {
     Settings {
+        home,
         wire: wire(options),
         token: options.token.as_deref().map(Into::into),
         renewable: options.get_token.is_some(),

@@ -267,7 +267,7 @@ impl Driver {
     fn settle(&mut self, parting: &mut Option<Link>) {
         while let Some(output) = self.parts.session.poll_output() {
             match output {
-                Output::Dial(first) => self.link = Some(self.parts.dialer.dial(first)),
+                Output::Dial(dial) => self.link = Some(self.parts.dialer.dial(dial)),
                 Output::HangUp => *parting = self.link.take(),
                 Output::Fetch(channel) => self.fetch(channel),
                 Output::State(state) => self.parts.board.write(state),

@@ -34,6 +34,14 @@ pub enum Error {
     /// The server answers in a way that no martlet server does.
     #[error("the answer is not one of a martlet server: {0}")]
     Foreign(String),
+    /// Something between here and the server answered that it should be tried later.
+    #[error("the answer with HTTP status {status} is to come back in {} s", after.as_secs())]
+    Later {
+        /// The HTTP status.
+        status: u16,
+        /// When to try again.
+        after: Duration,
+    },
     /// Nothing was heard in time.
     #[error("{0} did not come in time")]
     Timeout(&'static str),
@@ -132,6 +140,9 @@ impl Error {
             Self::Unreachable { .. } => "check the address, and that the server runs there",
             Self::Lost(_) => "it is tried again by itself, unless the client was closed",
             Self::Foreign(_) => "check that the address leads to martlet and not to another server",
+            Self::Later { .. } => {
+                "it is tried again by itself; look at what stands before the server"
+            }
             Self::Timeout(_) => "look at the network and at the server's load, then try again",
             Self::Full => "wait for earlier publications to be answered, or raise the limit",
             Self::AlreadySubscribed(_) => "drop the first subscription, or share its events",
@@ -145,7 +156,9 @@ impl Error {
     pub fn temporary(&self) -> bool {
         match self {
             Self::Refused(refused) => refused.temporary,
-            Self::Unreachable { .. } | Self::Lost(_) | Self::Timeout(_) => true,
+            Self::Unreachable { .. } | Self::Lost(_) | Self::Timeout(_) | Self::Later { .. } => {
+                true
+            }
             Self::Full | Self::Token(_) => true,
             _ => false,
         }

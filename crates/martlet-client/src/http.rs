@@ -48,6 +48,11 @@ impl Http {
         Self { address, pool }
     }
 
+    /// The same pool, for another node.
+    pub fn to(&self, address: Address) -> Self {
+        Self { address, pool: self.pool.clone() }
+    }
+
     /// The server.
     pub fn address(&self) -> &Address {
         &self.address
@@ -124,14 +129,18 @@ pub fn refused(body: &[u8]) -> Option<Refused> {
 
 /// What an answer without success means.
 pub fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
-    let Some(mut refused) = refused(body) else {
-        return Error::Foreign(format!("HTTP status {status}"));
-    };
-    refused.after = refused.after.or_else(|| retry_after(headers));
-    refused.into()
+    let after = retry_after(headers);
+    match (refused(body), after) {
+        (Some(refused), _) => Refused { after: refused.after.or(after), ..refused }.into(),
+        (None, Some(after)) if status.as_u16() >= 400 => {
+            Error::Later { status: status.as_u16(), after }
+        }
+        (None, _) => Error::Foreign(format!("HTTP status {status}")),
+    }
 }
 
+/// How long to stay away. A date is left out: clocks differ.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
-    seconds.parse().ok().map(Duration::from_secs)
+    seconds.parse().ok().map(u32::into).map(Duration::from_secs)
 }

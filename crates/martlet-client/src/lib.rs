@@ -35,6 +35,7 @@ mod tls;
 mod token;
 mod transport;
 
+pub use address::Address;
 pub use api::{Api, ApiOptions, ChannelInfo, Channels, DrainPlan, DrainProgress};
 pub use client::Client;
 pub use error::{Error, Refused};

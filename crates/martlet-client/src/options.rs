@@ -44,7 +44,8 @@ pub struct Options {
     pub tls: Tls,
     /// The name and version that the server's log shows.
     pub agent: String,
-    /// The shortest wait before coming back.
+    /// The shortest wait after a try that failed. The first wait after a connection was lost lies
+    /// anywhere between nothing and six times this; and see [`session::Retry`](crate::session::Retry).
     pub backoff_min: Duration,
     /// The longest wait before coming back, unless the server advises a longer one.
     pub backoff_max: Duration,
@@ -79,7 +80,7 @@ impl Default for Options {
             wire: Wire::Json,
             tls: Tls::default(),
             agent: concat!("martlet-rust/", env!("CARGO_PKG_VERSION")).into(),
-            backoff_min: Duration::from_millis(200),
+            backoff_min: Duration::from_millis(250),
             backoff_max: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(30),

@@ -17,8 +17,10 @@ mod following;
 mod heartbeat;
 mod outbox;
 mod output;
+mod pauses;
 mod requests;
 mod retry;
+mod target;
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +33,7 @@ use martlet_core::model::{ChannelName, Code, Position, SessionKey};
 use martlet_core::session::{Command, History, Numbered, Refresh, Start, Subscribe};
 use martlet_core::time::{Instant, Now};
 
+use crate::address::Address;
 use crate::codec;
 use crate::error::{Error, Refused};
 use crate::message::Message;
@@ -40,15 +43,18 @@ use credentials::Credentials;
 use following::Following;
 use heartbeat::Heartbeat;
 use outbox::{Outbox, Oversized};
+use pauses::Pauses;
 use requests::Requests;
-use retry::Retry;
+use target::Target;
 
-pub use output::{Connection, Output, Reply, State, SubscriptionEvent, Ticket};
-pub use retry::Advice;
+pub use output::{Connection, Dial, Output, Reply, State, SubscriptionEvent, Ticket};
+pub use retry::{Advice, Permit, Retry};
 
 /// What a session is told when it is made.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// The server's address, as the application gave it.
+    pub home: Address,
     /// How frames are written.
     pub wire: Wire,
     /// The first token.
@@ -57,7 +63,7 @@ pub struct Settings {
     pub renewable: bool,
     /// Name and version of the client software.
     pub agent: Box<str>,
-    /// The shortest wait before coming back.
+    /// The shortest wait after a try that failed.
     pub backoff_min: Duration,
     /// The longest wait before coming back.
     pub backoff_max: Duration,
@@ -111,6 +117,10 @@ pub struct Session {
     outbox: Outbox,
     heartbeat: Heartbeat,
     retry: Retry,
+    /// For the try that waits for its token. Without one nothing is dialled.
+    permit: Option<Permit>,
+    target: Target,
+    pauses: Pauses,
     outputs: VecDeque<Output>,
     connect_timeout: Duration,
     take_offered: bool,
@@ -123,7 +133,7 @@ impl Session {
     /// A session that has not begun. `random` are bits that no other client has.
     pub fn new(settings: Settings, random: u128) -> Self {
         let Settings { wire, token, renewable, agent, .. } = settings;
-        let retry = Retry::new(settings.backoff_min, settings.backoff_max, random as u64);
+        let (min, max) = (settings.backoff_min, settings.backoff_max);
         let (limit, bytes) = (settings.waiting, settings.waiting_bytes);
         Self {
             phase: Phase::Idle,
@@ -132,7 +142,10 @@ impl Session {
             requests: Requests::new(limit, bytes, settings.answer_timeout),
             outbox: Outbox::new(wire),
             heartbeat: Heartbeat::default(),
-            retry,
+            retry: Retry::new(min, max),
+            permit: None,
+            target: Target::new(&settings.home),
+            pauses: Pauses::new(min, max, random as u64),
             outputs: VecDeque::new(),
             connect_timeout: settings.connect_timeout,
             take_offered: settings.take_offered,
@@ -258,8 +271,8 @@ impl Session {
     ) {
         match channel {
             Some(channel) => {
-                let retry = &mut self.retry;
-                let effects = self.channels.handle_token(now, &channel, token, retry);
+                let pauses = &mut self.pauses;
+                let effects = self.channels.handle_token(now, &channel, token, pauses);
                 self.apply(effects);
             }
             None => self.handle_own_token(now, token),
@@ -378,8 +391,15 @@ impl Session {
         asked
     }
 
-    /// Connects, or first gets the token for it.
+    /// Connects, or first gets the token for it; or waits until it may.
     fn begin(&mut self, now: Now) {
+        match self.retry.permit(now) {
+            Ok(permit) => self.permit = Some(permit),
+            Err(wait) => {
+                self.phase = Phase::Away { until: now.instant.after(wait) };
+                return;
+            }
+        }
         self.outputs.push_back(Output::State(State::Connecting));
         if self.credentials.lacking() {
             self.phase = Phase::Tokenless;
@@ -390,6 +410,7 @@ impl Session {
     }
 
     fn dial(&mut self, now: Now) {
+        let Some(permit) = self.permit.take() else { return self.begin(now) };
         let id = self.outbox.number();
         let mut connect = self.credentials.connect();
         let used = connect.token.as_ref().map_or(0, |token| token.len())
@@ -397,9 +418,10 @@ impl Session {
         let mut wanted = self.channels.wanted().into_iter().peekable();
         connect.subscribe = self.ask_some(&mut wanted, id, used);
         let command = Numbered { id, command: Command::Connect(connect) };
-        let frame = codec::frame(self.outbox.wire(), &command);
+        let first = codec::frame(self.outbox.wire(), &command);
+        let node = self.target.node().cloned();
         self.phase = Phase::Dialing { id, until: now.instant.after(self.connect_timeout) };
-        self.outputs.push_back(Output::Dial(frame));
+        self.outputs.push_back(Output::Dial(Dial { permit, node, first }));
     }
 
     fn fetch(&mut self) {
@@ -421,7 +443,7 @@ impl Session {
             (Ok(token), _) => self.credentials.handle_token(token),
             (Err(why), phase) => {
                 let tokenless = *phase == Phase::Tokenless;
-                self.credentials.handle_no_token(now.instant.after(self.retry.small()));
+                self.credentials.handle_no_token(now.instant.after(self.pauses.small()));
                 if tokenless {
                     self.lose(now, why, Advice::None);
                 }
@@ -437,8 +459,14 @@ impl Session {
         }
     }
 
-    /// The connection is gone, or is given up.
+    /// The connection is gone without a close, or is given up, or could not be made.
     fn lose(&mut self, now: Now, why: Error, advice: Advice) {
+        self.target.handle_lost();
+        self.detach(now, why, advice);
+    }
+
+    /// The connection is over; the client comes back if it may.
+    fn detach(&mut self, now: Now, why: Error, advice: Advice) {
         if matches!(self.phase, Phase::Dialing { .. } | Phase::Open) {
             self.outputs.push_back(Output::HangUp);
         }
@@ -447,7 +475,9 @@ impl Session {
         self.requests.handle_lost();
         self.heartbeat.handle_lost();
         self.outbox.clear();
-        let retry_in = self.retry.handle_lost(now, advice);
+        self.permit = None;
+        let random = self.pauses.roll();
+        let retry_in = self.retry.handle_lost(now, advice, random);
         self.outputs.push_back(Output::State(State::Disconnected { why: why.clone(), retry_in }));
         match retry_in {
             Some(wait) => self.phase = Phase::Away { until: now.instant.after(wait) },

@@ -12,10 +12,11 @@ use martlet_core::model::SessionKey;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::address::Address;
 use crate::error::Error;
 use crate::http::Http;
 use crate::options::{Transport, Wire};
-use crate::session::Advice;
+use crate::session::{Advice, Dial};
 
 /// Frames that wait between the socket and the session. When the session is busy the socket is
 /// not read, and the server is held back by it.
@@ -70,11 +71,11 @@ pub struct Link {
 }
 
 impl Dialer {
-    /// Begins a connection whose first frame is `first`.
-    pub fn dial(&self, first: Bytes) -> Link {
+    /// Begins a connection. Its permission is used up with that.
+    pub fn dial(&self, Dial { permit: _, node, first }: Dial) -> Link {
         let (outgoing, sent) = mpsc::channel(1);
         let (received, incoming) = mpsc::channel(INCOMING);
-        let dialer = self.clone();
+        let dialer = self.to(node);
         let task = tokio::spawn(async move {
             let (why, advice) = match dialer.transport {
                 Transport::WebSocket => websocket::run(&dialer, first, sent, &received).await,
@@ -84,6 +85,13 @@ impl Dialer {
             let _ = received.send(Incoming::Closed(why, advice)).await;
         });
         Link { outgoing, incoming, task }
+    }
+
+    /// The same for another node, which gets everything that belongs to the connection, its
+    /// requests up too.
+    fn to(&self, node: Option<Address>) -> Self {
+        let http = node.map_or_else(|| self.http.clone(), |node| self.http.to(node));
+        Self { http, ..self.clone() }
     }
 }
 
@@ -110,6 +118,7 @@ fn advice_of(error: &Error) -> Advice {
     match error {
         Error::Refused(refused) if !refused.temporary => Advice::Never,
         Error::Refused(refused) => refused.after.map_or(Advice::None, Advice::After),
+        Error::Later { after, .. } => Advice::After(*after),
         Error::Address(_) | Error::Tls(_) => Advice::Never,
         _ => Advice::None,
     }

@@ -63,7 +63,7 @@ impl Session {
             }
             Event::Subscribed(told) => channels.handle_subscribed(id, told, self.take_offered),
             Event::Unsubscribed { channel, why: Some(why) } => {
-                channels.handle_unsubscribed(now, &channel, &why, &mut self.retry)
+                channels.handle_unsubscribed(now, &channel, &why, &mut self.pauses)
             }
             Event::Gap(gap) => channels.handle_gap(gap),
             Event::Lagged { channel, offset, head } => {
@@ -122,15 +122,15 @@ impl Session {
             self.outputs.push_back(Output::Reply(ticket, Err(refused())));
         } else if self.credentials.is_refresh(id) {
             // The old token runs on; another is asked for before it ends.
-            self.credentials.handle_no_token(now.instant.after(self.retry.small()));
+            self.credentials.handle_no_token(now.instant.after(self.pauses.small()));
         } else if matches!(self.phase, Phase::Dialing { id: asked, .. } if asked == id) {
-            self.refused(now, refused(), Some(refusal.code), advice(refusal));
+            self.refused(now, refused(), Some(refusal.code), Advice::of_refusal(refusal));
         } else {
             // A command that is refused as a whole names no channel.
             let asked = channel.map_or_else(|| self.channels.asked_by(id), |one| vec![one]);
             for channel in asked {
-                let retry = &mut self.retry;
-                let effects = self.channels.handle_refused(now, id, &channel, refusal, retry);
+                let pauses = &mut self.pauses;
+                let effects = self.channels.handle_refused(now, id, &channel, refusal, pauses);
                 self.apply(effects);
             }
         }
@@ -142,9 +142,12 @@ impl Session {
         if another_way {
             self.channels.handle_grant_lost();
         }
-        let advice = match code {
-            // The token is at hand, so there is nothing to wait for.
-            Some(Code::GrantInvalid | Code::GrantExpired) if another_way => {
+        let advice = match (advice, code) {
+            (Advice::After(_), _) => advice,
+            // With another token at hand there is nothing to wait for.
+            (_, Some(Code::GrantInvalid | Code::GrantExpired))
+                if another_way && !self.credentials.lacking() =>
+            {
                 Advice::After(Duration::ZERO)
             }
             _ if another_way => Advice::None,
@@ -158,20 +161,8 @@ impl Session {
             self.credentials.handle_expired();
             self.channels.handle_grant_lost();
         }
-        let advice = match (close.reconnect(), close.after) {
-            (false, _) => Advice::Never,
-            (true, Some(after)) => Advice::After(after),
-            (true, None) => Advice::None,
-        };
-        self.lose(now, Refused::from(close).into(), advice);
-    }
-}
-
-/// What a refused `connect` says about coming back.
-fn advice(refusal: &Refusal) -> Advice {
-    match (refusal.code.temporary(), refusal.after) {
-        (false, _) => Advice::Never,
-        (true, Some(after)) => Advice::After(after),
-        (true, None) => Advice::None,
+        let live = self.phase == Phase::Open;
+        self.target.handle_close(close.code, close.node.as_deref(), live);
+        self.detach(now, Refused::from(close).into(), Advice::of_close(close));
     }
 }

@@ -9,7 +9,7 @@ use martlet_core::time::{Instant, Now};
 
 use super::following::{Arrival, Following, Standing};
 use super::output::{Output, SubscriptionEvent};
-use super::retry::Retry;
+use super::pauses::Pauses;
 use crate::error::{Error, Refused};
 
 /// The channels by name.
@@ -216,7 +216,7 @@ impl Channels {
         id: u32,
         channel: &ChannelName,
         refusal: &Refusal,
-        retry: &mut Retry,
+        pauses: &mut Pauses,
     ) -> Effects {
         let Some(following) = self.following.get_mut(channel) else { return Effects::default() };
         if following.standing != Standing::Asked(id) {
@@ -228,12 +228,12 @@ impl Channels {
         if refusal.code == Code::AlreadySubscribed {
             // It did not take the last `unsubscribe`, so its place is another than ours.
             following.entangled = true;
-            following.standing = Standing::Resting(now.instant.after(retry.small()));
+            following.standing = Standing::Resting(now.instant.after(pauses.small()));
             return Effects::default();
         }
         let refused = Refused::new(Some(channel.clone()), refusal);
         let last = SubscriptionEvent::Error(refused.into());
-        self.handle_denied(now, channel, refusal, last, retry)
+        self.handle_denied(now, channel, refusal, last, pauses)
     }
 
     /// The server ended a subscription by itself.
@@ -242,14 +242,14 @@ impl Channels {
         now: Now,
         channel: &ChannelName,
         refusal: &Refusal,
-        retry: &mut Retry,
+        pauses: &mut Pauses,
     ) -> Effects {
         if let Some(following) = self.following.get_mut(channel) {
             following.fresh = false;
             following.admitted = false;
         }
         let refused = Refused::new(Some(channel.clone()), refusal);
-        self.handle_denied(now, channel, refusal, SubscriptionEvent::Unsubscribed(refused), retry)
+        self.handle_denied(now, channel, refusal, SubscriptionEvent::Unsubscribed(refused), pauses)
     }
 
     /// A channel is not followed any more: what can be done by itself is done, else it ends.
@@ -259,7 +259,7 @@ impl Channels {
         channel: &ChannelName,
         refusal: &Refusal,
         last: SubscriptionEvent,
-        retry: &mut Retry,
+        pauses: &mut Pauses,
     ) -> Effects {
         let mut effects = Effects::default();
         let Some(following) = self.following.get_mut(channel) else { return effects };
@@ -267,7 +267,7 @@ impl Channels {
             following.standing = Standing::Tokenless;
             effects.fetch(channel);
         } else if refusal.code.temporary() {
-            let wait = refusal.after.unwrap_or_else(|| retry.small());
+            let wait = refusal.after.unwrap_or_else(|| pauses.small());
             following.standing = Standing::Resting(now.instant.after(wait));
             let event = match last {
                 SubscriptionEvent::Unsubscribed(refused) => {
@@ -289,7 +289,7 @@ impl Channels {
         now: Now,
         channel: &ChannelName,
         token: Result<Box<str>, Error>,
-        retry: &mut Retry,
+        pauses: &mut Pauses,
     ) -> Effects {
         let mut effects = Effects::default();
         let Some(following) = self.following.get_mut(channel) else { return effects };
@@ -305,7 +305,7 @@ impl Channels {
                 effects.ask.push(channel.clone());
             }
             Err(error) => {
-                following.standing = Standing::Resting(now.instant.after(retry.small()));
+                following.standing = Standing::Resting(now.instant.after(pauses.small()));
                 effects.tell(channel, SubscriptionEvent::Error(error), following.start);
             }
         }

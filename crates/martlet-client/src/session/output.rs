@@ -6,6 +6,8 @@ use bytes::Bytes;
 use martlet_core::model::{Appended, ChannelName, ClientId, Gap, Offset, Publication, UserId};
 use martlet_core::session::{HistoryPage, Member, Start, Subscribed};
 
+use super::retry::Permit;
+use crate::address::Address;
 use crate::error::{Error, Refused};
 
 /// What the connection is doing.
@@ -78,11 +80,22 @@ pub enum Reply {
     Pong,
 }
 
+/// A connection to be opened.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Dial {
+    /// The permission for it.
+    pub permit: Permit,
+    /// The node to connect to; `None` for the application's address.
+    pub node: Option<Address>,
+    /// The frame that is sent first.
+    pub first: Bytes,
+}
+
 /// What is to be done outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Open a connection, and send this frame first.
-    Dial(Bytes),
+    /// Open a connection.
+    Dial(Dial),
     /// End the connection, if it is still there.
     HangUp,
     /// Get a token for the channel, or for the connection.

@@ -4,6 +4,7 @@ mod channels;
 mod connecting;
 mod model;
 mod requests;
+mod returning;
 mod tokens;
 
 use std::time::Duration;
@@ -29,6 +30,7 @@ struct Bench {
 
 fn settings() -> Settings {
     Settings {
+        home: Address::parse("https://realtime.example.com").unwrap(),
         wire: Wire::Json,
         token: None,
         renewable: false,
@@ -98,7 +100,7 @@ impl Bench {
     /// The first frame of the connection that is wanted now.
     fn dialed(&mut self) -> Value {
         let frames = self.outputs().into_iter().filter_map(|output| match output {
-            Output::Dial(frame) => Some(serde_json::from_slice(&frame).unwrap()),
+            Output::Dial(dial) => Some(serde_json::from_slice(&dial.first).unwrap()),
             _ => None,
         });
         let frames: Vec<Value> = frames.collect();

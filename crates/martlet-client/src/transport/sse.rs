@@ -26,15 +26,17 @@ pub async fn run(
     incoming: &mpsc::Sender<Incoming>,
 ) -> (Error, Advice) {
     let http = &dialer.http;
-    let error = match open(http, first).await {
-        Ok(response) => tokio::select! {
-            error = receive(response, dialer.frame_bytes, incoming) => error,
-            error = send(http, outgoing) => error,
-        },
-        Err(error) => error,
+    let said = |error: Error| {
+        let advice = advice_of(&error);
+        (error, advice)
     };
-    let advice = advice_of(&error);
-    (error, advice)
+    match open(http, first).await {
+        Ok(response) => tokio::select! {
+            error = receive(response, dialer.frame_bytes, incoming) => said(error),
+            over = send(http, outgoing) => over,
+        },
+        Err(error) => said(error),
+    }
 }
 
 async fn open(http: &Http, first: Bytes) -> Result<Response<Body>, Error> {
@@ -82,27 +84,43 @@ async fn receive(
     }
 }
 
-async fn send(http: &Http, mut outgoing: mpsc::Receiver<Outgoing>) -> Error {
-    while let Some(Outgoing { frame, session }) = outgoing.recv().await {
-        let Some(session) = session else {
-            return Error::Foreign("it let the client in without a session".into());
-        };
-        let uri = http.address().http(&format!("/v1/send?session={session}"));
-        let request = Request::post(uri)
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(frame));
-        let Ok(request) = request else {
-            return Error::Address(http.address().authority().into());
-        };
-        match tokio::time::timeout(UPLINK_TIMEOUT, up(http, request)).await {
-            Ok(Ok(())) => {}
-            // The session is not on this node any more: connecting again rebuilds it.
-            Ok(Err(Error::Refused(refused))) => return Error::Lost(refused.message),
-            Ok(Err(error)) => return error,
-            Err(_) => return Error::Timeout("the answer to a request"),
+async fn send(http: &Http, mut outgoing: mpsc::Receiver<Outgoing>) -> (Error, Advice) {
+    while let Some(outgoing) = outgoing.recv().await {
+        if let Err(error) = send_one(http, outgoing).await {
+            return lost_by(error);
         }
     }
-    Error::Closed
+    (Error::Closed, Advice::Never)
+}
+
+/// What it means when a request up was not taken. The session is not on this node any more, or
+/// takes no more just now: connecting again rebuilds it, when the server says.
+fn lost_by(error: Error) -> (Error, Advice) {
+    match error {
+        Error::Refused(refused) => {
+            let advice = refused.after.map_or(Advice::None, Advice::After);
+            (Error::Lost(refused.message), advice)
+        }
+        error => {
+            let advice = advice_of(&error);
+            (error, advice)
+        }
+    }
+}
+
+async fn send_one(http: &Http, Outgoing { frame, session }: Outgoing) -> Result<(), Error> {
+    let Some(session) = session else {
+        return Err(Error::Foreign("it let the client in without a session".into()));
+    };
+    let uri = http.address().http(&format!("/v1/send?session={session}"));
+    let request = Request::post(uri)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Full::new(frame))
+        .map_err(|_| Error::Address(http.address().authority().into()))?;
+    match tokio::time::timeout(UPLINK_TIMEOUT, up(http, request)).await {
+        Ok(sent) => sent,
+        Err(_) => Err(Error::Timeout("the answer to a request")),
+    }
 }
 
 /// One request up. Its empty answer is read to the end, so that the connection is used again.

@@ -109,12 +109,12 @@ fn closed(close: Option<CloseFrame>) -> (Error, Advice) {
         return (Error::Lost("the server ended it without a reason".into()), Advice::None);
     };
     let number = u16::from(code);
-    let Some(code) = Code::from_number(number) else {
-        return (Error::Lost(format!("close code {number} {reason}")), Advice::None);
+    let known = Code::from_number(number).filter(|_| number >= 3000);
+    let why = match known {
+        Some(code) => Refused::from(&Close::from(code)).into(),
+        None => Error::Lost(format!("close code {number} {reason}")),
     };
-    let close = Close::from(code);
-    let advice = if close.reconnect() { Advice::None } else { Advice::Never };
-    (Refused::from(&close).into(), advice)
+    (why, Advice::of_close_code(number))
 }
 
 async fn write(

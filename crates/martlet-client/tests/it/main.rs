@@ -7,6 +7,7 @@ mod following;
 mod lost;
 mod peer;
 mod publishing;
+mod returning;
 mod server;
 mod slow;
 mod sse;

@@ -96,7 +96,7 @@ fn a_server_that_drops_everybody_at_once_is_left_in_peace() {
     bench.pass(Duration::from_secs(20));
     bench.lose();
     bench.outputs();
-    assert!(bench.pass_to_deadline() <= Duration::from_millis(200), "a long life was a success");
+    assert!(bench.pass_to_deadline() <= Duration::from_millis(600), "a long life was a success");
 }
 
 #[test]
@@ -114,11 +114,16 @@ fn the_advice_of_a_close_is_obeyed() {
 }
 
 #[test]
-fn advice_to_come_back_at_once_is_not_taken_literally() {
+fn advice_to_come_back_at_once_is_taken_once() {
     let mut bench = Bench::connected(settings());
     bench.close(Code::Shutdown, Some(0));
     bench.outputs();
-    assert_eq!(bench.pass_to_deadline(), Duration::from_millis(100));
+    assert_eq!(bench.pass_to_deadline(), Duration::ZERO);
+    let dialed = bench.dialed();
+    bench.let_in(&dialed);
+    bench.close(Code::Shutdown, Some(0));
+    bench.outputs();
+    assert!(bench.pass_to_deadline() >= Duration::from_millis(100));
 }
 
 #[test]
@@ -175,7 +180,7 @@ fn more_channels_than_fit_into_one_frame_go_into_several() {
     bench.session.start(bench.now);
     let frames: Vec<Output> =
         bench.outputs().into_iter().filter(|o| matches!(o, Output::Dial(_))).collect();
-    let [Output::Dial(first)] = &frames[..] else { panic!("it did not dial once") };
+    let [Output::Dial(Dial { first, .. })] = &frames[..] else { panic!("it did not dial once") };
     assert!(first.len() <= 65_536, "{}", first.len());
     let dialed: Value = serde_json::from_slice(first).unwrap();
     bench.let_in(&dialed);
