@@ -187,7 +187,7 @@ impl<'a> Lines<'a> {
         match error {
             Error::Unreachable { .. } => answered,
             // A proxy's answer while the server behind it is away.
-            Error::Foreign(_) => answered,
+            Error::Foreign(_) | Error::Later { .. } => answered,
             other => other.temporary(),
         }
     }
@@ -235,6 +235,7 @@ impl<'a> Lines<'a> {
         let wait = self.backoff.next(random.unwrap_or(u64::MAX / 2));
         let advised = match why {
             Error::Refused(refused) => refused.after.unwrap_or_default().min(PATIENCE),
+            Error::Later { after, .. } => (*after).min(PATIENCE),
             _ => Duration::ZERO,
         };
         tokio::time::sleep(wait.max(advised)).await;
