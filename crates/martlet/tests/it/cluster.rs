@@ -18,6 +18,7 @@ pub mod process;
 mod proxy;
 mod reader;
 mod redis;
+mod rolling;
 mod stores;
 mod talk;
 mod verdict;

@@ -59,10 +59,11 @@ fn deploy() -> PathBuf {
 }
 
 /// A configuration with another port to listen on, and other nodes: the line of the first is
-/// repeated for each.
+/// repeated for each. Health is looked at more often, so that tests need not wait for it.
 fn before(text: &str, port: u16, nodes: &[u16]) -> String {
     let mut lines = Vec::new();
     for line in text.lines() {
+        let line = &line.replace("check inter 1s", "check inter 100ms");
         if line.contains("127.0.0.1:8001") {
             lines.extend(nodes.iter().map(|node| {
                 let line = line.replace("127.0.0.1:8001", &format!("127.0.0.1:{node}"));

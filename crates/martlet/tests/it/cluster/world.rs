@@ -50,12 +50,16 @@ pub struct Node {
     pub port: u16,
     engine: String,
     folder: PathBuf,
+    /// What it is told beside the configuration, as `key=value`.
+    settings: Vec<String>,
 }
 
 impl Node {
-    fn new(engine: &str, folder: &Path) -> Self {
-        let (engine, folder) = (engine.to_owned(), folder.to_owned());
-        let mut node = Self { process: None, port: free_port(), engine, folder };
+    fn new(engine: &str, folder: &Path, settings: &[&str]) -> Self {
+        let (engine, folder, port) = (engine.to_owned(), folder.to_owned(), free_port());
+        let own = |setting: &&str| setting.replace("PORT", &port.to_string());
+        let settings = settings.iter().map(own).collect();
+        let mut node = Self { process: None, port, engine, folder, settings };
         node.begin();
         node
     }
@@ -71,6 +75,7 @@ impl Node {
         command.arg("serve").arg("--config").arg(self.folder.join("martlet.toml"));
         command.args(["--listen", &self.address().to_string(), "--engine", &self.engine]);
         command.args(["--set", "server.workers=2"]);
+        self.settings.iter().for_each(|setting| _ = command.args(["--set", setting]));
         let log = self.folder.join(format!("{}.log", self.port));
         self.process = Some(Process::start(&mut command, self.port, &log));
     }
@@ -116,9 +121,15 @@ pub struct World {
 impl World {
     /// So many nodes at this engine, ready, behind HAProxy with the configuration of `deploy/`.
     pub async fn start(engine: &str, nodes: usize) -> Self {
+        Self::with(engine, nodes, &[]).await
+    }
+
+    /// The same, where each node is told more, as `key=value`; `PORT` stands for its own.
+    pub async fn with(engine: &str, nodes: usize, settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("martlet.toml"), CONFIGURATION).unwrap();
-        let nodes: Vec<_> = (0..nodes).map(|_| Node::new(engine, folder.path())).collect();
+        let nodes: Vec<_> =
+            (0..nodes).map(|_| Node::new(engine, folder.path(), settings)).collect();
         let ports: Vec<_> = nodes.iter().map(|node| node.port).collect();
         let proxy = Proxy::haproxy("haproxy.cfg", &ports);
         let world = Self { nodes, proxy, _folder: folder };
