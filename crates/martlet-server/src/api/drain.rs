@@ -13,12 +13,15 @@ use super::answer::{Outcome, json_of};
 use super::door::admit;
 use crate::config::parse_duration;
 use crate::doors::Site;
-use crate::drain::Plan;
+use crate::drain::{Plan, Stage, reached};
 use crate::keys::Scope;
 use crate::mail::Mail;
 
 /// The longest that a drain may be asked to wait or take.
 const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// How long the beginning is waited for.
+const BEGINS: Duration = Duration::from_secs(1);
 
 /// What may be asked to be other than is configured. Times as the configuration has them.
 #[derive(Debug, Default, Deserialize)]
@@ -55,6 +58,9 @@ pub async fn begin(State(site): State<Arc<Site>>, headers: HeaderMap, body: Byte
         force: time("force", asked.force, configured.force)?,
         ..configured
     });
+    // Whoever asked sees it begun, unless the node is busy with something else.
+    let begun = reached(site.drain.stages(), Stage::Waiting);
+    let _ = tokio::time::timeout(BEGINS, begun).await;
     progress(&site).await
 }
 

@@ -28,6 +28,8 @@ impl Serving {
             format!("server.workers={workers}"),
             "limits.commands_per_second=1000000".into(),
             "limits.commands_burst=1000000".into(),
+            "admission.per_second=0".into(),
+            "admission.handshakes=0".into(),
             format!("channels.default={CHANNELS}"),
             format!("channels.unnamed={CHANNELS}"),
             "api.keys.0.name=bench".into(),
