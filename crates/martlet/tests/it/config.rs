@@ -95,3 +95,15 @@ fn a_wrong_level_of_logging_is_refused() {
     assert_eq!(run.code, 2, "{}", run.err);
     assert!(run.err.starts_with("martlet: log.level: \"a=b=c\" is not a level"), "{}", run.err);
 }
+
+/// What kills a node before it is done drops its clients.
+#[test]
+fn a_pod_gets_longer_than_a_drain_takes() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/kubernetes.yaml");
+    let text = std::fs::read_to_string(file).unwrap();
+    let grace = text.split("terminationGracePeriodSeconds: ").nth(1);
+    let grace = grace.and_then(|rest| rest.lines().next()?.parse().ok());
+    let drain = martlet_server::config::Options::default().drain;
+    let takes = drain.wait + drain.over + drain.force;
+    assert!(grace.is_some_and(|grace| Duration::from_secs(grace) > takes), "{grace:?} {takes:?}");
+}
