@@ -39,6 +39,7 @@ mod report;
 mod rounds;
 mod serving;
 mod started;
+mod storm;
 mod target;
 
 /// How many clients are on their way in at once, where that is not what is measured.
@@ -75,6 +76,7 @@ enum Kind {
     Cluster(Box<cluster::Arguments>),
     Hop(Box<hop::Arguments>),
     Join(Box<join::Arguments>),
+    Storm(Box<storm::Arguments>),
     /// The server that is started for a run. It ends with its starter, however that ends.
     #[command(hide = true)]
     Serve(Box<serve::Arguments>),
@@ -100,6 +102,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Kind::Cluster(arguments) => cluster::run(&arguments),
         Kind::Hop(arguments) => hop::run(&arguments),
         Kind::Join(arguments) => join::run(&arguments),
+        Kind::Storm(arguments) => storm::run(&arguments),
         Kind::Serve(arguments) => {
             serving::end_with_starter()?;
             serve::run(*arguments)

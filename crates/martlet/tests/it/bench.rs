@@ -420,3 +420,28 @@ fn each_kind_shows_an_example() {
     assert!(!help.out.contains("\n  bare "), "the loop itself is nobody's business: {}", help.out);
     assert!(!help.out.contains("\n  serve "), "nor is the server's: {}", help.out);
 }
+
+#[test]
+fn a_simulated_storm_is_the_same_each_time() {
+    let storm = || {
+        let line = ["bench", "storm", "--sessions", "3000", "--workers", "2", "--over", "5"];
+        let run = martlet(&[&line[..], &["--scenario", "drain,kill", "--json"]].concat());
+        assert_eq!(run.code, 0, "{}", run.err);
+        serde_json::from_str::<Value>(&run.out).unwrap()
+    };
+    let report = storm();
+    let results = report["results"].as_array().unwrap();
+    assert_eq!(results.len(), 29, "martlet's clients and nine others, twice where one is killed");
+    let drain = &results[0];
+    assert_eq!((&drain["clients"], &drain["met"]), (&"martlet".into(), &true.into()), "{drain}");
+    for result in results {
+        assert_eq!(result["gone"], 1_000, "{result}");
+        figure(result, "peak_per_second");
+        assert!(result["away_us"]["p50"].as_f64() <= result["away_us"]["p99"].as_f64());
+    }
+    let counted = |report: &Value| -> Vec<Value> {
+        let results = report["results"].as_array().unwrap();
+        results.iter().map(|result| result["tenths"].clone()).collect()
+    };
+    assert_eq!(counted(&report), counted(&storm()));
+}
