@@ -68,6 +68,11 @@ impl Fleet {
 }
 
 impl FleetArguments {
+    /// For martlets only, behind a Redis of this program.
+    pub fn of_martlets(redis_server: &str, set: Vec<String>) -> Self {
+        Self { redis_server: redis_server.to_owned(), centrifugo: None, set, no_pin: false }
+    }
+
     /// Starts so many nodes of each kind, with so many workers each.
     pub fn fleets(&self, nodes: u32, workers: u32) -> Result<Vec<Fleet>, Failure> {
         let mut fleets = vec![self.martlets(nodes, workers)?];

@@ -16,11 +16,13 @@ mod entrance;
 mod flow;
 mod plan;
 mod policy;
+mod real;
 mod simulated;
 mod world;
 
 use plan::{Conditions, Plan, Scenario, Server};
 use policy::Clients;
+use real::{Real, RealArguments};
 use simulated::Measured;
 use world::World;
 
@@ -29,6 +31,8 @@ use world::World;
 /// A million sessions on three nodes, simulated:   martlet bench storm
 ///
 /// A node is killed, and clients try every second: martlet bench storm --scenario kill --clients naive
+///
+/// Real nodes, Redis, HAProxy and 15,000 clients:  martlet bench storm --real 15000
 ///
 /// Sessions, admission, drain and the clients' waits are the real ones, on a virtual clock: the same
 /// --seed gives the same figures. A client goes to any node, and shakes hands for three round trips.
@@ -94,6 +98,9 @@ pub struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    real: RealArguments,
 }
 
 #[derive(Debug, Serialize)]
@@ -112,6 +119,9 @@ struct Settings {
 
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.real.real.is_some() {
+        return real::run(&arguments.real()?, arguments.json);
+    }
     interrupt::watch()?;
     let Arguments { sessions, nodes, workers, .. } = *arguments;
     let title =
@@ -145,6 +155,20 @@ impl Arguments {
             work_us: self.work,
             seed: self.seed,
         }
+    }
+
+    fn real(&self) -> Result<Real, Failure> {
+        let scenarios = or_all(&self.scenario, &[Scenario::Drain, Scenario::Kill]);
+        if !scenarios.iter().all(|it| matches!(it, Scenario::Drain | Scenario::Kill)) {
+            return Err(Failure::wrong("real nodes can be let go (drain) or killed (kill)"));
+        }
+        Ok(Real {
+            arguments: self.real.clone(),
+            nodes: self.nodes,
+            over: Duration::from_secs(self.over),
+            scenarios,
+            clients: or_all(&self.clients, &[Clients::Martlet]),
+        })
     }
 
     fn conditions(&self) -> Conditions {

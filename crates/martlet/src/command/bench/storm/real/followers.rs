@@ -1,0 +1,305 @@
+//! All followers, on one thread: sets them out when their time has come, moves on whichever is
+//! ready, and counts.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use rustix::event::{Timespec, epoll};
+
+use super::follower::{Follower, Stage};
+use super::heard::Heard;
+use super::ledger::Ledger;
+use crate::command::bench::board::histogram;
+use crate::command::bench::door::Door;
+use crate::command::bench::storm::dice::Dice;
+use crate::command::bench::storm::flow::Flow;
+use crate::command::bench::storm::policy::{Clients, Loss};
+use crate::failure::Failure;
+
+/// Events taken in one turn, so few that publications go out in time.
+const EVENTS: usize = 64;
+
+/// What one read takes at most.
+const READ_BYTES: usize = 64 * 1024;
+
+/// How long a follower waits until it is let in.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What happened since counting began.
+#[derive(Debug, Clone)]
+pub struct Counted {
+    /// Followers that set out.
+    pub arrivals: Flow,
+    /// Followers that are connected again.
+    pub back: Flow,
+    /// How long each was not, in nanoseconds.
+    pub away: Histogram<u64>,
+    /// Connections that were lost.
+    pub gone: u64,
+    /// How often those set out who are back, and the most of one of them.
+    pub tries: u64,
+    /// The most of one.
+    pub most_tries: u32,
+    /// When the first connection was lost.
+    pub first_lost: Option<Instant>,
+    /// When the last follower was back.
+    pub last_back: Option<Instant>,
+}
+
+/// The followers.
+pub struct Followers {
+    door: Door,
+    /// Where they come in.
+    pub entrances: Vec<SocketAddr>,
+    names: Vec<String>,
+    all: Vec<Follower>,
+    live: usize,
+    coming: usize,
+    epoll: OwnedFd,
+    due: BinaryHeap<Reverse<(Instant, u32)>>,
+    events: Vec<epoll::Event>,
+    buffer: Vec<u8>,
+    dice: Dice,
+    began: Instant,
+    swept: Instant,
+    /// What was published and has come.
+    pub ledger: Ledger,
+    /// What was counted.
+    pub counted: Counted,
+    counts_from: Instant,
+}
+
+impl Counted {
+    fn new() -> Self {
+        Self {
+            arrivals: Flow::default(),
+            back: Flow::default(),
+            away: histogram(),
+            gone: 0,
+            tries: 0,
+            most_tries: 0,
+            first_lost: None,
+            last_back: None,
+        }
+    }
+}
+
+impl Followers {
+    /// So many, none of them there yet, who go round these channels.
+    pub fn new(
+        door: &Door,
+        entrances: Vec<SocketAddr>,
+        clients: Clients,
+        [count, channels]: [usize; 2],
+    ) -> Result<Self, Failure> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC);
+        let epoll = epoll.map_err(|error| Failure::failed(format!("cannot wait: {error}")))?;
+        let (now, mut dice) = (Instant::now(), Dice::new(1));
+        let all = (0..count)
+            .map(|number| Follower::new(number % channels, clients.policy(dice.roll()), now));
+        let all = all.collect();
+        Ok(Self {
+            door: door.clone(),
+            entrances,
+            names: (0..channels).map(|channel| door.channel(channel)).collect(),
+            all,
+            live: 0,
+            coming: 0,
+            epoll,
+            due: BinaryHeap::new(),
+            events: Vec::with_capacity(EVENTS),
+            buffer: vec![0; READ_BYTES],
+            dice,
+            began: now,
+            swept: now,
+            ledger: Ledger::new(channels),
+            counted: Counted::new(),
+            counts_from: now,
+        })
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[Follower] {
+        &self.all
+    }
+
+    /// How many are there.
+    pub fn live(&self) -> usize {
+        self.live
+    }
+
+    /// Lets all of them come, some at a time.
+    pub fn open(&mut self, parallel: usize, patience: Duration) -> Result<(), Failure> {
+        let (begun, mut next) = (Instant::now(), 0);
+        while self.live < self.all.len() {
+            if begun.elapsed() > patience {
+                let (live, all) = (self.live, self.all.len());
+                return Err(Failure::failed(format!("{live} of {all} were let in in time")));
+            }
+            let room = parallel.saturating_sub(self.coming);
+            for who in (next..self.all.len()).take(room) {
+                self.begin(who);
+                next = who + 1;
+            }
+            self.turn(Duration::from_millis(5))?;
+        }
+        Ok(())
+    }
+
+    /// From now on it counts.
+    pub fn count_from(&mut self, now: Instant) {
+        (self.counted, self.counts_from) = (Counted::new(), now);
+    }
+
+    fn moment(&self, now: Instant) -> martlet_core::time::Instant {
+        let since = now.saturating_duration_since(self.counts_from);
+        martlet_core::time::Instant(since.as_micros() as u64)
+    }
+
+    fn begin(&mut self, who: usize) {
+        let now = Instant::now();
+        let moment = self.moment(now);
+        self.counted.arrivals.add(moment, 1);
+        let entrance = self.entrances[self.dice.below(self.entrances.len() as u64) as usize];
+        let follower = &mut self.all[who];
+        if follower.begin(&self.door, entrance, now).is_err() {
+            return self.lose(who, Loss::Cut);
+        }
+        self.coming += 1;
+        let number = epoll::EventData::new_u64(who as u64);
+        let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT;
+        let added = follower.socket().map(|socket| epoll::add(&self.epoll, socket, number, flags));
+        if !matches!(added, Some(Ok(()))) {
+            self.lose(who, Loss::Cut);
+        }
+    }
+
+    /// Waits until something happens, at most for so long, and does what is to be done.
+    pub fn turn(&mut self, timeout: Duration) -> Result<(), Failure> {
+        let now = Instant::now();
+        let until = self.due.peek().map(|Reverse((at, _))| at.saturating_duration_since(now));
+        let timeout = until.map_or(timeout, |until| until.min(timeout));
+        let mut events = std::mem::take(&mut self.events);
+        events.clear();
+        let timeout = Timespec::try_from(timeout).expect("a turn is short");
+        let room = rustix::buffer::spare_capacity(&mut events);
+        match epoll::wait(&self.epoll, room, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(Failure::failed(format!("cannot wait: {error}"))),
+        }
+        for event in &events {
+            self.serve(event.data.u64() as usize, event.flags);
+        }
+        self.events = events;
+        self.set_out();
+        Ok(())
+    }
+
+    /// Those whose time has come set out, and those who waited too long try again.
+    fn set_out(&mut self) {
+        let now = Instant::now();
+        for _ in 0..EVENTS {
+            let Some(Reverse((at, who))) = self.due.peek().copied() else { break };
+            if at > now {
+                break;
+            }
+            self.due.pop();
+            self.begin(who as usize);
+        }
+        if now.saturating_duration_since(self.swept) > Duration::from_millis(500) {
+            self.swept = now;
+            for who in 0..self.all.len() {
+                let follower = &self.all[who];
+                if follower.stage.coming()
+                    && now.saturating_duration_since(follower.begun) > PATIENCE
+                {
+                    self.lose(who, Loss::Cut);
+                }
+            }
+        }
+    }
+
+    fn serve(&mut self, who: usize, flags: epoll::EventFlags) {
+        let Self { all, ledger, names, buffer, .. } = self;
+        let follower = &mut all[who];
+        let (stage, waited) = (follower.stage, follower.waits());
+        let mut outcome = Ok(());
+        if flags.intersects(epoll::EventFlags::OUT | epoll::EventFlags::ERR) {
+            outcome = follower.flush();
+        }
+        let readable = epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR;
+        if outcome.is_ok() && flags.intersects(readable) {
+            let now = Instant::now();
+            let name = names[follower.channel].clone();
+            outcome = follower.read(&name, buffer, |follower, heard| match heard {
+                Heard::Publication { number, .. } => ledger.deliver(follower, number, now),
+                Heard::Gap(to) => ledger.gap(follower, to),
+                _ => {}
+            });
+        }
+        if follower.stage == Stage::Live && stage != Stage::Live {
+            self.welcome(who);
+        }
+        match outcome {
+            Ok(()) => self.rearm(who, waited),
+            Err(loss) => self.lose(who, loss),
+        }
+    }
+
+    /// Waits for room only while there is something to write.
+    fn rearm(&mut self, who: usize, waited: bool) {
+        let follower = &self.all[who];
+        let (Some(socket), waits) = (follower.socket(), follower.waits()) else { return };
+        if waits == waited {
+            return;
+        }
+        let mut flags = epoll::EventFlags::IN;
+        flags.set(epoll::EventFlags::OUT, waits);
+        let number = epoll::EventData::new_u64(who as u64);
+        if epoll::modify(&self.epoll, socket, number, flags).is_err() {
+            self.lose(who, Loss::Cut);
+        }
+    }
+
+    fn welcome(&mut self, who: usize) {
+        let now = Instant::now();
+        (self.coming, self.live) = (self.coming - 1, self.live + 1);
+        let (moment, clock) = (self.moment(now), self.clock(now));
+        let follower = &mut self.all[who];
+        follower.policy.handle_connected(clock);
+        let Some(lost_at) = follower.lost_at.take() else { return };
+        let away = now.saturating_duration_since(lost_at).as_nanos();
+        let counted = &mut self.counted;
+        counted.away.saturating_record(u64::try_from(away).unwrap_or(u64::MAX));
+        counted.back.add(moment, 1);
+        counted.tries += u64::from(follower.tries);
+        counted.most_tries = counted.most_tries.max(follower.tries);
+        counted.last_back = Some(now);
+    }
+
+    fn lose(&mut self, who: usize, loss: Loss) {
+        let now = Instant::now();
+        let clock = self.clock(now);
+        let follower = &mut self.all[who];
+        self.coming -= usize::from(follower.stage.coming());
+        if follower.stage == Stage::Live {
+            self.live -= 1;
+            self.counted.gone += 1;
+            self.counted.first_lost.get_or_insert(now);
+        }
+        // Its socket is closed, and so it is not waited for any more.
+        if let Some(wait) = follower.lose(clock, now, loss) {
+            self.due.push(Reverse((now + wait, who as u32)));
+        }
+    }
+
+    /// The clock of the followers' waits, which nobody turns back.
+    fn clock(&self, now: Instant) -> martlet_core::time::Instant {
+        let since = now.saturating_duration_since(self.began);
+        martlet_core::time::Instant(since.as_micros() as u64)
+    }
+}
