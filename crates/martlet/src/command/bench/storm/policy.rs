@@ -105,6 +105,14 @@ pub enum Policy {
 }
 
 impl Policy {
+    /// Whether it may set out now, or how long it may not. Others always may.
+    pub fn permit(&mut self, now: Instant) -> Result<(), Duration> {
+        match self {
+            Self::Ours(ours) => ours.permit(now),
+            Self::Others { .. } => Ok(()),
+        }
+    }
+
     /// The server let it in.
     pub fn handle_connected(&mut self, now: Instant) {
         match self {

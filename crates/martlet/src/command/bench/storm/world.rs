@@ -176,6 +176,9 @@ impl<'a> World<'a> {
     /// A client sets out, by the balancer.
     fn begin(&mut self, now: Instant, who: u32) {
         let client = &mut self.clients[who as usize];
+        if let Err(wait) = client.policy.permit(now) {
+            return self.agenda.put(now.after(wait), What::Begin, who);
+        }
         client.tries += 1;
         client.begun = now;
         let open = self.nodes.iter().filter(|node| node.open).count() as u64;

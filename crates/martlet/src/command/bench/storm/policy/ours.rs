@@ -1,39 +1,51 @@
-//! The waits of martlet's clients: the machine of the Rust client.
+//! The waits of martlet's clients: the machine of the Rust client, as it has them where nothing else
+//! is configured.
 
 use std::time::Duration;
 
-use martlet_core::time::{Backoff, Instant};
+use martlet_client::Options;
+use martlet_client::session::{Advice, Retry};
+use martlet_core::model::UnixMillis;
+use martlet_core::time::{Instant, Now};
 
 use super::super::dice::Dice;
 use super::Loss;
 
-/// The shortest and the longest wait, as the client has them where nothing else is configured.
-const MIN: Duration = Duration::from_millis(200);
-const MAX: Duration = Duration::from_secs(20);
-
 /// The waits of one client.
 #[derive(Debug)]
 pub struct Ours {
-    backoff: Backoff,
+    retry: Retry,
     dice: Dice,
 }
 
 impl Ours {
     /// A client whose random bits begin at `seed`.
     pub fn new(seed: u64) -> Self {
-        Self { backoff: Backoff::new(MIN, MAX), dice: Dice::new(seed) }
+        let Options { backoff_min, backoff_max, .. } = Options::default();
+        Self { retry: Retry::new(backoff_min, backoff_max), dice: Dice::new(seed) }
+    }
+
+    /// Whether it may set out, or how long it may not.
+    pub fn permit(&mut self, now: Instant) -> Result<(), Duration> {
+        self.retry.permit(clocks(now)).map(drop)
     }
 
     /// The server let it in.
-    pub fn handle_connected(&mut self, _now: Instant) {
-        self.backoff.reset();
+    pub fn handle_connected(&mut self, now: Instant) {
+        self.retry.handle_connected(clocks(now));
     }
 
     /// How long it waits after a loss.
-    pub fn handle_lost(&mut self, _now: Instant, loss: Loss) -> Option<Duration> {
-        Some(match loss {
-            Loss::Told(Some(after)) => after.max(MIN),
-            Loss::Told(None) | Loss::Cut => self.backoff.next(self.dice.roll()),
-        })
+    pub fn handle_lost(&mut self, now: Instant, loss: Loss) -> Option<Duration> {
+        let advice = match loss {
+            Loss::Told(Some(after)) => Advice::After(after),
+            Loss::Told(None) | Loss::Cut => Advice::None,
+        };
+        self.retry.handle_lost(clocks(now), advice, self.dice.roll())
     }
+}
+
+/// The machine does not look at the wall's clock.
+fn clocks(now: Instant) -> Now {
+    Now { instant: now, wall: UnixMillis(0) }
 }

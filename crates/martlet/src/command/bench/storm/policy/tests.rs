@@ -54,10 +54,27 @@ fn a_client_that_was_let_in_begins_anew() {
 
 #[test]
 fn ours_does_as_it_is_told_and_spreads_itself_otherwise() {
-    let told = Duration::from_secs(7);
-    let first = |seed, loss| Clients::Martlet.policy(seed).handle_lost(NOW, loss).unwrap();
+    let (told, later) = (Duration::from_secs(7), Instant(10_000_000));
+    let first = |seed, loss| {
+        let mut policy = Clients::Martlet.policy(seed);
+        policy.permit(NOW).unwrap();
+        policy.handle_connected(NOW);
+        let wait = policy.handle_lost(later, loss).unwrap();
+        policy.permit(later.after(wait)).expect("whoever has waited may set out");
+        wait
+    };
     assert_eq!(first(1, Loss::Told(Some(told))), told);
-    let cut: Vec<Duration> = (0..100).map(|seed| first(seed, CUT)).collect();
-    assert!(cut.iter().all(|wait| !wait.is_zero()));
-    assert!(cut.iter().max() > cut.iter().min());
+    let mut cut: Vec<Duration> = (0..1_000).map(|seed| first(seed, CUT)).collect();
+    cut.sort();
+    assert!(!cut[0].is_zero());
+    assert!(cut[999] <= Duration::from_millis(1_500), "{:?}", cut[999]);
+    assert!((600..900).contains(&cut[500].as_millis()), "half within half: {:?}", cut[500]);
+}
+
+#[test]
+fn ours_may_not_set_out_again_and_again() {
+    let mut policy = Clients::Martlet.policy(1);
+    assert_eq!((policy.permit(NOW), policy.permit(NOW)), (Ok(()), Ok(())));
+    assert!(policy.permit(NOW).is_err());
+    assert_eq!(Clients::Restless.policy(1).permit(NOW), Ok(()));
 }

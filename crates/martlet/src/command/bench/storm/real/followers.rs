@@ -162,7 +162,10 @@ impl Followers {
 
     fn begin(&mut self, who: usize) {
         let now = Instant::now();
-        let moment = self.moment(now);
+        let (moment, clock) = (self.moment(now), self.clock(now));
+        if let Err(wait) = self.all[who].policy.permit(clock) {
+            return self.due.push(Reverse((now + wait, who as u32)));
+        }
         self.counted.arrivals.add(moment, 1);
         let entrance = self.entrances[self.dice.below(self.entrances.len() as u64) as usize];
         let follower = &mut self.all[who];

@@ -96,7 +96,7 @@ fn whoever_is_not_let_in_comes_when_it_is_told_to() {
     plan.conditions.admission = 100;
     let counted = World::new(&plan).run();
     assert!(counted.let_in.most_in_second() <= 500.0, "four workers, and a quarter once");
-    assert!(counted.most_tries <= 3, "{}", counted.most_tries);
+    assert!(counted.most_tries <= 5, "{}", counted.most_tries);
     assert_eq!(counted.never, 0);
 }
 
