@@ -1,6 +1,7 @@
 //! `martlet config`, and how `serve` refuses a wrong configuration.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
 

@@ -78,10 +78,10 @@ impl Entrance {
         while let Some(output) = session.poll_output() {
             match output {
                 Output::Ask(number, Question::Grant(_)) => {
-                    match admission.handle_arrival(now.instant, Arrival::Returning, random) {
-                        Ok(()) => session.handle_verdict(now, number, Verdict::Stands),
-                        Err(after) => session.close(busy(after)),
-                    }
+                    let arrival = Arrival::Returning;
+                    let let_in = admission.handle_arrival(now.instant, arrival, random);
+                    let verdict = let_in.map_or_else(Verdict::Later, |()| Verdict::Stands);
+                    session.handle_verdict(now, number, verdict);
                 }
                 Output::Close(close) => return Err(close),
                 _ => {}
@@ -89,10 +89,6 @@ impl Entrance {
         }
         if session.connected() { Ok(()) } else { Err(Code::Internal.into()) }
     }
-}
-
-fn busy(after: Duration) -> Close {
-    Close { after: Some(after), ..Code::Busy.into() }
 }
 
 fn opening(client: u32, random: u64) -> Opening {
@@ -103,5 +99,6 @@ fn opening(client: u32, random: u64) -> Opening {
         holder: Holder(client.into()),
         answers: true,
         member: true,
+        aged_at: Instant::NEVER,
     }
 }
