@@ -11,6 +11,7 @@ mod limits;
 mod namespace;
 mod position;
 mod publication;
+mod slot;
 mod unix;
 
 pub use base32::{decode as base32_decode, encode as base32_encode};
@@ -23,4 +24,5 @@ pub use limits::Limits;
 pub use namespace::{Access, Durability, Lagging, Namespace, Namespaces, NamespacesError};
 pub use position::{Epoch, Offset, Position};
 pub use publication::{Appended, Data, Draft, Publication, Publisher, Tags};
+pub use slot::Slots;
 pub use unix::UnixMillis;

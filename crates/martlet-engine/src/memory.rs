@@ -5,15 +5,16 @@
 //! A channel that nobody has published in is not kept: its epoch follows from its name, so that
 //! whoever only looks at channels, however many, leaves nothing behind.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use martlet_core::model::{
-    ChannelName, Draft, Epoch, NodeId, Position, Publication, PublicationId, UnixMillis,
+    ChannelName, Draft, Epoch, NodeId, Position, Publication, PublicationId, Slots, UnixMillis,
 };
 use martlet_core::port::{
     Engine, News, Page, Range, Read, Store, StoreError, StoreReply, StoreRequest, StoreTicket,
@@ -22,12 +23,18 @@ use martlet_core::presence::{Moved, Roster};
 use martlet_core::stream::{Extent, Keep, Window};
 use martlet_core::time::{Instant, Now};
 
+mod arriving;
 mod keys;
+mod leaving;
+mod piece;
 #[cfg(test)]
 mod tests;
 
+pub use arriving::{Arrival, Garbage};
+
 use crate::random::Random;
 use keys::Keys;
+use leaving::Stay;
 
 /// How long a channel without history is remembered after it was last used. Until then its
 /// epoch and offset stand, so that nobody is told of a gap that is none.
@@ -60,9 +67,11 @@ pub struct MemoryStore {
     weight_max: usize,
     /// Decides, with a channel's name, the epoch that it begins with.
     secret: u64,
-    /// How often channels were forgotten that had been published in: they begin with another
-    /// epoch when they come again.
-    forgotten: u64,
+    /// The slots that it owns some of.
+    slots: Slots,
+    /// How often channels of a slot were forgotten that had been published in: they begin with
+    /// another epoch when they come again.
+    forgotten: BTreeMap<u16, u64>,
     /// Channels that keep something, by when their oldest publication is too old.
     expiries: BTreeSet<(UnixMillis, ChannelName)>,
     keys: Keys,
@@ -72,6 +81,8 @@ pub struct MemoryStore {
     last: UnixMillis,
     replies: VecDeque<(StoreTicket, StoreReply)>,
     next_look: Instant,
+    /// Whether what it keeps stays here.
+    stay: Stay,
 }
 
 impl MemoryStore {
@@ -85,7 +96,8 @@ impl MemoryStore {
             weight: 0,
             weight_max: usize::MAX,
             secret: Random::new(random).next(),
-            forgotten: 0,
+            slots: Slots::new(random),
+            forgotten: BTreeMap::new(),
             expiries: BTreeSet::new(),
             keys: Keys::new(random),
             roster: Roster::default(),
@@ -94,7 +106,14 @@ impl MemoryStore {
             last: now.wall,
             replies: VecDeque::new(),
             next_look: now.instant.after(LOOK),
+            stay: Stay::default(),
         }
+    }
+
+    /// The same as one store of several, each of which owns some slots of `seed`. All begin a
+    /// channel with the same epoch, so that it does not matter which of them gets it.
+    pub fn with_slots(self, seed: u64) -> Self {
+        Self { secret: Random::new(seed).next(), slots: Slots::new(seed), ..self }
     }
 
     /// The same, with histories that take no more than this much memory.
@@ -143,7 +162,7 @@ impl MemoryStore {
                 self.weight += channel.window.weight();
                 (channel.head, &channel.window)
             }
-            None => (begin((self.secret, self.forgotten), &channel), &nothing),
+            None => (begin(self.life(&channel), &channel), &nothing),
         };
         let first = window.first().unwrap_or(head.offset + 1);
         let (before, publications) = match range {
@@ -165,7 +184,7 @@ impl MemoryStore {
 
     fn channel(&mut self, now: Now, name: &ChannelName) -> Result<&mut Channel, StoreError> {
         let full = self.channels.len() >= self.channels_max;
-        let life = (self.secret, self.forgotten);
+        let life = self.life(name);
         let channel = match self.channels.entry(name.clone()) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(_) if full => return Err(StoreError::Full),
@@ -177,6 +196,11 @@ impl MemoryStore {
         };
         channel.used = now.instant;
         Ok(channel)
+    }
+
+    /// What decides with which epoch a channel begins, beside its name.
+    fn life(&self, name: &ChannelName) -> (u64, u64) {
+        (self.secret, self.forgotten.get(&self.slots.of(name)).copied().unwrap_or(0))
     }
 
     /// Lets go of publications before their time, if histories take more memory than they may:
@@ -252,15 +276,23 @@ impl MemoryStore {
         let dull = |channel: &Channel| {
             channel.window.is_empty() && now.instant.since(channel.used) > remembered
         };
-        self.channels.retain(|_, channel| !dull(channel));
-        self.forgotten += u64::from(self.channels.len() < known);
+        let mut slots = BTreeSet::new();
+        self.channels.retain(|name, channel| {
+            let dull = dull(channel);
+            slots.extend(dull.then(|| self.slots.of(name)));
+            !dull
+        });
+        slots.into_iter().for_each(|slot| *self.forgotten.entry(slot).or_default() += 1);
     }
 }
 
 impl Store for MemoryStore {
     fn submit(&mut self, now: Now, ticket: StoreTicket, request: StoreRequest) {
         let reply = match request {
-            StoreRequest::Append { draft, keep } => self.append(now, draft, keep),
+            StoreRequest::Append { draft, keep } => {
+                let Some((draft, keep)) = self.stay_for(ticket, draft, keep) else { return };
+                self.append(now, draft, keep)
+            }
             StoreRequest::Read(read) => Ok(self.read(now, read)),
             StoreRequest::Enter { channel, member } => {
                 let moved = self.roster.enter(HERE, &channel, member);
@@ -287,6 +319,10 @@ impl Store for MemoryStore {
             return;
         }
         self.next_look = now.instant.after(LOOK);
+        // What is being handed over stays as it is.
+        if !self.stay.here() {
+            return;
+        }
         self.expire(now);
         self.keys.expire(now.instant);
         self.forget(now);
@@ -308,6 +344,14 @@ impl Engine for MemoryStore {
     }
 
     fn flush(&mut self) {}
+
+    fn poll_piece(&mut self, now: Now) -> Option<Bytes> {
+        self.next_piece(now)
+    }
+
+    fn settle_hand_over(&mut self, now: Now, served: bool) {
+        self.settle(now, served);
+    }
 }
 
 fn publish(draft: Draft, id: PublicationId, position: Position, time: UnixMillis) -> Publication {

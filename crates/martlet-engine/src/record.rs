@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use martlet_core::model::{
-    ChannelName, ClientId, Data, Draft, Position, Publication, PublicationId, Publisher,
+    ChannelName, ClientId, Data, Draft, Position, Publication, PublicationId, Publisher, Tags,
     UnixMillis, UserId,
 };
 use martlet_core::presence::Member;
@@ -48,22 +48,37 @@ struct MemberRecord {
 /// Writes a draft. `unique` is random.
 pub fn write_draft(draft: &Draft, unique: u64) -> Vec<u8> {
     let Draft { name, reference, tags, from, data, .. } = draft;
+    let record = record([name, reference], tags, from.as_ref(), data);
+    PublicationRecord { unique, ..record }.encode_to_vec()
+}
+
+/// Writes a publication but for its id, which is beside it.
+pub fn write_publication(publication: &Publication) -> Vec<u8> {
+    let Publication { name, reference, tags, from, data, .. } = publication;
+    record([name, reference], tags, from.as_ref(), data).encode_to_vec()
+}
+
+fn record(
+    [name, reference]: [&Option<Box<str>>; 2],
+    tags: &Tags,
+    from: Option<&Publisher>,
+    data: &Data,
+) -> PublicationRecord {
     let (json, bytes) = match data {
         Data::Json(json) => (Some(json.clone()), None),
         Data::Bytes(bytes) => (None, Some(bytes.clone())),
     };
     let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
-    let record = PublicationRecord {
-        unique,
+    PublicationRecord {
+        unique: 0,
         json,
         bytes,
         name: text(name),
         reference: text(reference),
         tags: tags.iter().flat_map(|(name, value)| [&**name, value]).map(str::to_owned).collect(),
-        client: from.as_ref().map(|from| from.client.bits()),
-        user: from.as_ref().and_then(|from| Some(from.user.as_ref()?.as_str().to_owned())),
-    };
-    record.encode_to_vec()
+        client: from.map(|from| from.client.bits()),
+        user: from.and_then(|from| Some(from.user.as_ref()?.as_str().to_owned())),
+    }
 }
 
 /// Reads a publication; `None` if it is none.

@@ -28,6 +28,9 @@ mod reading;
 #[cfg(test)]
 mod tests;
 
+/// When a process that was handed what the store kept is sure to serve.
+const MOVED: Duration = Duration::from_secs(1);
+
 /// The number of a lane, which is the number of its worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LaneId(pub u16);
@@ -416,9 +419,10 @@ impl Shard {
     }
 
     fn failed(&mut self, now: Now, name: &ChannelName, asked: Asked, error: StoreError) {
-        let code = match error {
-            StoreError::Unavailable | StoreError::Unsure => Code::EngineUnavailable,
-            StoreError::Full => Code::NodeFull,
+        let (code, after) = match error {
+            StoreError::Unavailable | StoreError::Unsure => (Code::EngineUnavailable, None),
+            StoreError::Full => (Code::NodeFull, None),
+            StoreError::Moved => (Code::Shutdown, Some(MOVED)),
         };
         match asked {
             Asked::Publish(to)
@@ -426,7 +430,7 @@ impl Shard {
             | Asked::Read { to, .. }
             | Asked::Members { to }
             | Asked::Load { to } => {
-                self.refuse(to, Refusal::because(code, error.to_string()));
+                self.refuse(to, Refusal { after, ..Refusal::because(code, error.to_string()) });
             }
             Asked::CatchUp => {
                 if let Some(channel) = self.channels.get_mut(name) {

@@ -4,9 +4,12 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::Store;
 use crate::model::{ChannelName, Publication};
 use crate::presence::Moved;
+use crate::time::Now;
 
 /// What an engine tells without being asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,4 +45,13 @@ pub trait Engine: Store {
     fn poll_news(&mut self) -> Option<News>;
     /// What was asked for in this turn may be sent: no more is coming.
     fn flush(&mut self);
+    /// What the engine keeps in this process goes to another one, piece by piece: the next, or
+    /// `None` after the last. From the first on it takes no drafts: they wait for
+    /// [`settle_hand_over`](Self::settle_hand_over). An engine on a server keeps nothing here.
+    fn poll_piece(&mut self, _: Now) -> Option<Bytes> {
+        None
+    }
+    /// The hand-over has come to its end. If the other process serves now, no draft is taken any
+    /// more; if not, everything is as before, and what waited is taken.
+    fn settle_hand_over(&mut self, _: Now, _served: bool) {}
 }

@@ -135,6 +135,9 @@ pub enum StoreError {
     /// It keeps as many channels as it may.
     #[error("the store keeps as many channels as it may")]
     Full,
+    /// What it keeps has been handed over to another process.
+    #[error("what the store keeps is handed over to another process")]
+    Moved,
 }
 
 /// What a store implements. It never blocks: it takes a request, and the reply is polled for.

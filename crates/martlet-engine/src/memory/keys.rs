@@ -57,13 +57,25 @@ impl Keys {
         self.published.get(&(draft.channel.clone(), key)).cloned()
     }
 
-    pub fn keep(&mut self, key: Box<str>, publication: &Arc<Publication>, now: Instant) {
+    pub fn keep(&mut self, key: Box<str>, publication: &Publication, now: Instant) {
+        self.keep_until(now.after(KEPT), key, receipt(publication));
+    }
+
+    /// Keeps a receipt that is no longer kept than those before it.
+    pub fn keep_until(&mut self, until: Instant, key: Box<str>, receipt: Publication) {
         if self.order.len() >= KEYS_MAX {
             self.pop();
         }
-        let key = (publication.channel.clone(), key);
-        self.order.push_back((now.after(KEPT), key.clone()));
-        self.published.insert(key, Arc::new(receipt(publication)));
+        let key = (receipt.channel.clone(), key);
+        self.order.push_back((until, key.clone()));
+        self.published.insert(key, Arc::new(receipt));
+    }
+
+    /// What is kept at a place in the order in which it will be let go: until when, the key, and
+    /// the receipt.
+    pub fn at(&self, index: usize) -> Option<(Instant, &str, &Publication)> {
+        let (until, key) = self.order.get(index)?;
+        Some((*until, &key.1, self.published.get(key)?))
     }
 
     pub fn expire(&mut self, now: Instant) {

@@ -124,7 +124,7 @@ fn channels_that_are_only_looked_at_are_not_kept() {
     let (publication, _) = append(&mut store, at(1), draft("c50", None));
     assert_eq!(publication.position, Position { offset: 1, ..extents[50].head });
     let other = MemoryStore::new(at(0), 2, 8);
-    assert_ne!(begin((other.secret, 0), &name("c50")), extents[50].head);
+    assert_ne!(begin(other.life(&name("c50")), &name("c50")), extents[50].head);
 }
 
 #[test]

@@ -29,6 +29,16 @@ fn a_store_that_does_not_take_it_refuses_it() {
 }
 
 #[test]
+fn whoever_publishes_while_the_store_moves_is_told_when_to_try_again() {
+    let mut world = World::new();
+    let ticket = world.ask(1, Request::Publish(draft("a")));
+    world.fail(StoreError::Moved);
+    let Reply::Refused(refusal) = &world.replies[&ticket] else { panic!("it was taken") };
+    assert_eq!((refusal.code, refusal.after), (Code::Shutdown, Some(MOVED)));
+    assert!(refusal.code.temporary());
+}
+
+#[test]
 fn a_repeat_publishes_nothing_and_gets_the_first_receipt() {
     let mut world = World::new();
     world.followed(1, "a", Start::Now);
