@@ -40,7 +40,9 @@ pub struct Plan {
     pub wait: Duration,
     /// Over which time it lets them go.
     pub over: Duration,
-    /// How long the last then get.
+    /// How long those who are behind then get to be written what there is for them.
+    pub catch_up: Duration,
+    /// How long the last get in all.
     pub force: Duration,
     /// Who else serves them.
     pub elsewhere: Elsewhere,
@@ -49,14 +51,20 @@ pub struct Plan {
 impl From<Settings> for Plan {
     fn from(settings: Settings) -> Self {
         let Settings { wait, over, force, elsewhere } = settings;
-        Self { wait, over, force, elsewhere }
+        Self { wait, over, catch_up: force / 2, force, elsewhere }
     }
 }
 
 impl Plan {
     /// All clients go at once, and get `force` to do so.
     pub fn at_once(force: Duration) -> Self {
-        Self { wait: Duration::ZERO, over: Duration::ZERO, force, elsewhere: Elsewhere::Auto }
+        Self {
+            wait: Duration::ZERO,
+            over: Duration::ZERO,
+            catch_up: force / 2,
+            force,
+            elsewhere: Elsewhere::Auto,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod config;
 pub mod drain;
+pub mod handover;
 pub mod identity;
 pub mod keys;
 pub mod node;

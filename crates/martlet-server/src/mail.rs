@@ -5,10 +5,9 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use bytes::Bytes;
-use foldhash::quality::FixedState;
 use martlet_core::hub::{Delivery, LaneId, ReplyTo};
 use martlet_core::model::{
-    ChannelName, ClientId, Close, Code, Draft, Refusal, SessionKey, UnixMillis, UserId,
+    ChannelName, ClientId, Close, Code, Draft, Refusal, SessionKey, Slots, UnixMillis, UserId,
 };
 use martlet_core::session::{Reply, Request};
 use tokio::sync::{mpsc, oneshot};
@@ -45,6 +44,10 @@ pub enum Mail {
     Control(Control, oneshot::Sender<usize>),
     /// The engine has forgotten the node's members: they are to enter again.
     Forgotten,
+    /// Give what is kept here, piece by piece, for a successor. Drafts wait from now on.
+    HandOver(mpsc::Sender<Bytes>),
+    /// The successor serves, or there is none after all.
+    HandedOver(bool),
     /// Say that it lives.
     Hello(oneshot::Sender<()>),
     /// Say how things are.
@@ -103,7 +106,7 @@ pub enum Whom {
 #[derive(Debug, Clone)]
 pub struct Mailboxes {
     boxes: Vec<mpsc::UnboundedSender<Vec<Mail>>>,
-    hasher: FixedState,
+    slots: Slots,
 }
 
 /// A worker is gone: the node is stopping.
@@ -114,7 +117,7 @@ pub struct Stopping;
 impl Mailboxes {
     /// Mailboxes of `boxes`; `seed` decides which worker owns which channel.
     pub fn new(boxes: Vec<mpsc::UnboundedSender<Vec<Mail>>>, seed: u64) -> Self {
-        Self { boxes, hasher: FixedState::with_seed(seed) }
+        Self { boxes, slots: Slots::new(seed) }
     }
 
     /// How many workers there are.
@@ -124,9 +127,7 @@ impl Mailboxes {
 
     /// The worker whose shard owns `channel`.
     pub fn owner(&self, channel: &ChannelName) -> LaneId {
-        use std::hash::BuildHasher as _;
-        let hash = self.hasher.hash_one(channel.as_str());
-        LaneId((hash % self.boxes.len() as u64) as u16)
+        LaneId(self.slots.owner(channel, self.boxes.len()) as u16)
     }
 
     /// Says something to a worker.

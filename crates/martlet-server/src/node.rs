@@ -1,9 +1,8 @@
-//! A node: its threads, its listeners, and its end.
+//! A node: its threads and its listeners. Its end is in `stopping`.
 //!
 //! Each worker has a thread of its own with a runtime that never leaves it. One more thread
 //! accepts connections and deals them out in turn, and fetches keys.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::panic::AssertUnwindSafe;
@@ -12,7 +11,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt as _;
 use martlet_core::hub::LaneId;
 use martlet_core::model::NodeId;
@@ -24,28 +22,25 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::cluster::{self, About, Membership, Others, Reach};
-use crate::config::{Elsewhere, EngineAddress, Settings, Tls as TlsSettings};
+use crate::config::{EngineAddress, Settings, Tls as TlsSettings};
 use crate::doors::{Entrance, Site};
-use crate::drain::{Plan, Stage, reached};
+use crate::drain::{Stage, reached};
 use crate::engine::{Far, engine};
+use crate::handover::{Beginning, Broken, Giver, Listeners};
 use crate::identity::Verifier;
 use crate::mail::{Mail, Mailboxes, Post};
 use crate::random;
 use crate::rates::UserRates;
 use crate::revoked::Revoked;
-use crate::worker::{self, Common, Worker};
+use crate::worker::{Common, Worker};
+
+mod stopping;
 
 /// How long connections without a session get to end by themselves when the node stops.
 const LAST_BYTES: Duration = Duration::from_secs(1);
 
-/// How often a node that lets its clients go says how many are left.
-const REPORT: Duration = Duration::from_secs(5);
-
 /// About how many letters a worker takes in at once.
 const LETTERS: usize = 256;
-
-/// How many connections the kernel keeps that have not been accepted.
-const BACKLOG: u32 = 4_096;
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +53,23 @@ pub enum StartError {
         /// What the operating system said.
         error: io::Error,
     },
+    /// A socket that was passed in is not one to accept connections from.
+    #[error("socket {number} of those that were passed in cannot be used: {error}")]
+    Passed {
+        /// Which one, from 0.
+        number: usize,
+        /// What is wrong with it.
+        error: io::Error,
+    },
+    /// A socket that was passed in is open to other machines, and everything to everybody.
+    #[error(
+        "without a configuration everything is open to everybody, so the server does not listen \
+         on {0}, which was passed in"
+    )]
+    Open(SocketAddr),
+    /// The node before did not hand over.
+    #[error("the node before did not hand over: {0}")]
+    Left(#[from] Broken),
     /// The certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsFault),
@@ -72,6 +84,7 @@ pub enum StartError {
 /// A running node. Dropping it does not stop it; [`stop`](Self::stop) does.
 pub struct Node {
     site: Arc<Site>,
+    giver: Giver,
     addresses: Vec<SocketAddr>,
     threads: Vec<JoinHandle<()>>,
     /// Its place among other nodes, if there can be any.
@@ -81,17 +94,24 @@ pub struct Node {
 impl Node {
     /// Binds the addresses and starts the threads. When this returns, the node serves.
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
-        let listeners =
-            settings.listen.iter().map(|at| bind(*at)).collect::<Result<Vec<_>, _>>()?;
-        let addresses: Vec<_> =
-            listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
+        Self::begin(settings, Beginning::anew(Listeners::open(settings)?))
+    }
+
+    /// The same with what may come from elsewhere.
+    pub fn begin(settings: &Settings, beginning: Beginning) -> Result<Self, StartError> {
+        let Beginning { listeners, mut heritage, open } = beginning;
+        let mut stores = heritage.take_stores(settings).into_iter();
+        let addresses = listeners.addresses()?;
         let (boxes, letters): (Vec<_>, Vec<_>) =
             (0..settings.workers).map(|_| mpsc::unbounded_channel()).unzip();
-        let mailboxes = Mailboxes::new(boxes, random::bits());
+        let mailboxes = Mailboxes::new(boxes, heritage.seed);
         let tls = tls(settings)?;
+        let (open, opened) = watch::channel(open);
         let mut threads = Vec::new();
         let node = NodeId::new(random::bits() as u32);
-        let revoked = Arc::new(Revoked::new(settings.grant_lifetime));
+        let revoked = Arc::new(heritage.revoked(settings.grant_lifetime));
+        let shared = (listeners.share()?, open, mailboxes.clone());
+        let giver = Giver::new(shared, &heritage, Arc::clone(&revoked), stores.len() > 0);
         let about =
             About { address: settings.address.clone(), ..About::of(&addresses, settings.workers) };
         let (others, member) = match &settings.engine {
@@ -103,18 +123,17 @@ impl Node {
             }
         };
         let reach = Reach::new(mailboxes.clone(), others);
-        let secret = member.as_ref().map(|member| member.secret.clone());
-        let common = common(settings, secret, reach.clone(), revoked);
+        let secret = member.as_ref().map_or(&heritage.secret, |member| &member.secret);
+        let common = common(settings, heritage.clock, secret, reach.clone(), revoked);
         let site = Arc::new(Site::new(settings, mailboxes.clone(), about, reach, tls));
         for (number, letters) in letters.into_iter().enumerate() {
             let number = LaneId(number as u16);
             let site = Arc::clone(&site);
             let post = Post::new(mailboxes.clone());
             let common = common.clone();
-            let address = settings.engine.clone();
+            let (address, store) = (settings.engine.clone(), stores.next());
             threads.push(spawn(format!("martlet-worker-{}", number.0), move || async move {
-                let (now, limits) = (common.clock.now(), &common.rules.limits);
-                let (engine, far) = engine(&address, now, node, limits, post.workers());
+                let (engine, far) = engine(&address, node, store);
                 let worker = Worker::new(number, common, post, engine);
                 let entrance = Entrance::new(site, Rc::clone(&worker));
                 if let Some(Far { inbox, working }) = far {
@@ -128,9 +147,19 @@ impl Node {
         let verifier = Arc::clone(&common.verifier);
         let stages = site.drain.stages();
         threads.push(spawn("martlet-accept".into(), move || {
-            accept(listeners, mailboxes, verifier, stages)
+            accept(listeners, mailboxes, verifier, (opened, stages))
         })?);
-        Ok(Self { site, addresses, threads, member })
+        Ok(Self { site, giver, addresses, threads, member })
+    }
+
+    /// Lets a node accept that was begun closed.
+    pub fn open(&self) {
+        self.giver.open.send_replace(true);
+    }
+
+    /// What it can give to a successor.
+    pub fn giver(&self) -> io::Result<Giver> {
+        self.giver.share()
     }
 
     /// The addresses it listens on, with the ports that the system chose.
@@ -147,104 +176,22 @@ impl Node {
     pub fn reload_certificate(&self) -> Result<(), TlsFault> {
         self.site.tls.as_ref().map_or(Ok(()), Tls::reload)
     }
-
-    /// Waits until somebody asks by the API that the node be drained.
-    pub async fn asked_to_drain(&self) -> Plan {
-        self.site.drain.asked().await
-    }
-
-    /// Stops without more ado: gives clients who are behind half of `grace` to catch up, tells
-    /// every client when to come back, and waits for them to go, but no longer than `grace`. Says
-    /// how many had not gone.
-    pub async fn stop(self, grace: Duration) -> usize {
-        self.drain(Plan::at_once(grace)).await
-    }
-
-    /// Lets the clients go and stops: says that it is not ready and sends newcomers elsewhere;
-    /// where others serve, waits until that is known and lets the clients go evenly; then accepts
-    /// nothing more, tells those who are left when to come back, and waits for them to go, but no
-    /// longer than the plan says. Says how many had not gone.
-    pub async fn drain(self, plan: Plan) -> usize {
-        let left = {
-            let letting_go = self.let_go(plan);
-            tokio::select! {
-                left = letting_go => left,
-                never = self.report() => match never {},
-            }
-        };
-        self.site.mailboxes.send_all(|| Mail::Exit);
-        if let Some(member) = self.member {
-            member.leave().await;
-        }
-        let joined = tokio::task::spawn_blocking(move || {
-            self.threads.into_iter().for_each(|thread| {
-                if thread.join().is_err() {
-                    tracing::error!("a thread of the node had panicked");
-                }
-            });
-        });
-        let _ = joined.await;
-        left
-    }
-
-    async fn let_go(&self, plan: Plan) -> usize {
-        let (site, others) = (&self.site, self.site.reach.others());
-        site.drain.begins_with(self.connected().await);
-        site.drain.enter(Stage::Waiting);
-        others.drain();
-        let serving = others.serving();
-        let nodes = serving.iter().filter_map(|about| about.address.clone()).collect();
-        let elsewhere = worker::Elsewhere { nodes };
-        site.mailboxes.send_all(|| Mail::Depart(elsewhere.clone()));
-        if plan.elsewhere == Elsewhere::Always || !serving.is_empty() {
-            tracing::info!(nodes = serving.len(), "others serve; newcomers are sent to them");
-            tokio::time::sleep(plan.wait).await;
-            site.drain.enter(Stage::LettingGo);
-            // A worker that is gone has no clients.
-            let _ = site.mailboxes.ask_all(|done| Mail::LetGo(plan.over, done)).await;
-        }
-        site.drain.enter(Stage::Ending);
-        let all = site.mailboxes.ask_all(|emptied| Mail::Stop(plan.force / 2, emptied));
-        let gone = tokio::time::timeout(plan.force, all).await.is_ok();
-        if gone { 0 } else { self.connected().await }
-    }
-
-    /// Says from time to time how many are still there.
-    async fn report(&self) -> Infallible {
-        loop {
-            tokio::time::sleep(REPORT).await;
-            let (left, stage) = (self.connected().await, self.site.drain.stage());
-            let of = self.site.drain.began_with();
-            tracing::info!(stage = stage.name(), left, of, "clients are let go");
-        }
-    }
-
-    async fn connected(&self) -> usize {
-        let stats = self.site.mailboxes.ask_all(Mail::Stats).await.unwrap_or_default();
-        stats.iter().map(|stats| stats.attached).sum()
-    }
 }
 
-fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    listen::bind(address, BACKLOG).map_err(|error| StartError::Listen { address, error })
-}
-
-/// What all workers share. `agreed` is the secret that the nodes of a cluster agreed on.
+/// What all workers share. `secret` signs grants if none is configured.
 fn common(
     settings: &Settings,
-    agreed: Option<Bytes>,
+    clock: Clock,
+    secret: &[u8],
     reach: Reach,
     revoked: Arc<Revoked>,
 ) -> Common {
-    let grant_key = match (&settings.grant_secret, agreed) {
-        (Some(secret), _) => GrantKey::new(secret.0.as_bytes()),
-        (None, Some(agreed)) => GrantKey::new(&agreed),
-        (None, None) => GrantKey::new(&random::bytes::<32>()),
-    };
+    let configured = settings.grant_secret.as_ref().map(|secret| secret.0.as_bytes());
+    let grant_key = GrantKey::new(configured.unwrap_or(secret));
     Common {
         node: reach.others().node(),
         reach,
-        clock: Clock::begin(),
+        clock,
         rules: Arc::new(Rules {
             namespaces: Arc::new(settings.namespaces.clone()),
             limits: settings.limits.clone(),
@@ -382,15 +329,20 @@ async fn tell_when_empty(
 
 /// The loop of the accepting thread.
 async fn accept(
-    listeners: Vec<TcpListener>,
+    listeners: Listeners,
     mailboxes: Mailboxes,
     verifier: Arc<Verifier>,
-    stages: watch::Receiver<Stage>,
+    (open, stages): (watch::Receiver<bool>, watch::Receiver<Stage>),
 ) {
     tokio::task::spawn_local(verifier.keep_fresh());
-    let loops = listeners.into_iter().enumerate().map(|(offset, listener)| {
-        let (mailboxes, stages) = (mailboxes.clone(), stages.clone());
-        tokio::task::spawn_local(accept_from(listener, offset, mailboxes, stages))
+    let loops = listeners.into_sockets().enumerate().map(|(offset, listener)| {
+        let (mailboxes, open, stages) = (mailboxes.clone(), open.clone(), stages.clone());
+        tokio::task::spawn_local(async move {
+            tokio::select! {
+                () = accept_from(listener, offset, mailboxes, open) => {}
+                () = reached(stages, Stage::Ending) => {}
+            }
+        })
     });
     for accepting in loops.collect::<Vec<_>>() {
         if let Err(error) = accepting.await {
@@ -399,18 +351,27 @@ async fn accept(
     }
 }
 
+/// Accepts whenever the node is open.
 async fn accept_from(
     listener: TcpListener,
     mut next: usize,
     mailboxes: Mailboxes,
-    stages: watch::Receiver<Stage>,
+    mut open: watch::Receiver<bool>,
 ) {
-    let deal = |socket, _| {
-        next = (next + 1) % mailboxes.workers();
-        // A worker that is gone takes the connection with it.
-        let _ = mailboxes.send(LaneId(next as u16), vec![Mail::Socket(socket)]);
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "accepting did not begin"),
     };
-    if let Err(error) = listen::accept(listener, deal, reached(stages, Stage::Ending)).await {
-        tracing::error!(%error, "accepting ended");
+    // An error means that the node is gone.
+    while open.wait_for(|open| *open).await.is_ok() {
+        let deal = |socket, _| {
+            next = (next + 1) % mailboxes.workers();
+            // A worker that is gone takes the connection with it.
+            let _ = mailboxes.send(LaneId(next as u16), vec![Mail::Socket(socket)]);
+        };
+        listen::accept(&listener, deal, async {
+            let _ = open.wait_for(|open| !*open).await;
+        })
+        .await;
     }
 }

@@ -30,6 +30,7 @@ use crate::wire::{Encoders, Layouts};
 mod admission;
 mod attach;
 mod control;
+mod handover;
 mod leaving;
 mod plain;
 mod polls;
@@ -252,6 +253,10 @@ impl Worker {
             }
             Mail::Depart(elsewhere) => self.depart(elsewhere),
             Mail::Forgotten => state.shard.handle_news(News::Forgotten),
+            Mail::HandOver(pieces) => {
+                tokio::task::spawn_local(Rc::clone(self).hand_over(pieces));
+            }
+            Mail::HandedOver(served) => self.settle_hand_over(state, now, served),
             Mail::Hello(reply) => {
                 let _ = reply.send(());
             }

@@ -9,7 +9,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// How long accepting pauses when the process has run out of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -27,13 +27,26 @@ pub fn bind(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Accepts until `stop` is done, handing every connection to `on_accept`, not blocking.
+/// Takes a listening socket that another process has opened, and shares it with that one.
+pub fn adopt(listener: TcpListener) -> io::Result<TcpListener> {
+    let socket = SockRef::from(&listener);
+    let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    match (socket.r#type()?, socket.local_addr()?.as_socket(), socket.is_listener()?) {
+        (Type::STREAM, Some(_), true) => {}
+        (Type::STREAM, Some(_), false) => return wrong("nobody listens on it"),
+        _ => return wrong("it is not one of TCP"),
+    }
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Accepts until `stop` is done, handing every connection to `on_accept`, not blocking. What has
+/// not been accepted then waits in the listener for whoever accepts from it next.
 pub async fn accept(
-    listener: TcpListener,
+    listener: &tokio::net::TcpListener,
     mut on_accept: impl FnMut(TcpStream, SocketAddr),
     stop: impl Future<Output = ()>,
-) -> io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+) {
     let accepting = async {
         loop {
             let accepted = listener.accept().await;
@@ -44,8 +57,8 @@ pub async fn accept(
         }
     };
     tokio::select! {
-        () = accepting => Ok(()),
-        () = stop => Ok(()),
+        () = accepting => {}
+        () = stop => {}
     }
 }
 

@@ -52,10 +52,12 @@ pub async fn begin(State(site): State<Arc<Site>>, headers: HeaderMap, body: Byte
             .map_err(|error| Refusal::because(Code::Malformed, error.to_string()))?,
     };
     let configured = site.plan;
+    let force = time("force", asked.force, configured.force)?;
     site.drain.ask(Plan {
         wait: time("wait", asked.wait, configured.wait)?,
         over: time("over", asked.over, configured.over)?,
-        force: time("force", asked.force, configured.force)?,
+        catch_up: force / 2,
+        force,
         ..configured
     });
     // Whoever asked sees it begun, unless the node is busy with something else.

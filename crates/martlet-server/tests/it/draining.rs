@@ -20,7 +20,7 @@ use crate::talk::Talk;
 const AGES: Duration = Duration::from_secs(3_600);
 
 fn plan(wait: Duration, over: Duration) -> Plan {
-    Plan { wait, over, force: PATIENCE, elsewhere: Elsewhere::Always }
+    Plan { wait, over, elsewhere: Elsewhere::Always, ..Plan::at_once(PATIENCE) }
 }
 
 /// Begins a drain, and waits until the node is in `stage`. What the node was is left behind.

@@ -23,8 +23,9 @@ async fn connections_are_handed_over_until_the_stop() {
     let (listener, address) = listener();
     let (stop, stopped) = oneshot::channel::<()>();
     let (send, mut accepted) = tokio::sync::mpsc::unbounded_channel();
+    let listener = tokio::net::TcpListener::from_std(listener).expect("it does not block");
     let accepting = accept(
-        listener,
+        &listener,
         move |socket, peer| send.send((socket, peer)).expect("the test waits"),
         async { stopped.await.expect("the test says when") },
     );
@@ -38,9 +39,41 @@ async fn connections_are_handed_over_until_the_stop() {
         }
         stop.send(()).expect("it still accepts");
     };
-    let (ended, ()) = tokio::join!(accepting, connecting);
-    ended.expect("a stop is no failure");
+    tokio::join!(accepting, connecting);
+    // Whoever comes now waits for the next who accepts.
+    let mut waiting = std::net::TcpStream::connect(address).expect("it is still bound");
+    let (send, accepted) = oneshot::channel();
+    let mut send = Some(send);
+    let on_accept = |socket, peer| drop(send.take().map(|send| send.send((socket, peer))));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let accepting = accept(&listener, on_accept, async { drop(stopped.await) });
+    let served = async {
+        let (mut socket, peer) = accepted.await.expect("it is accepted");
+        assert_eq!(peer, waiting.local_addr().expect("it is connected"));
+        io::Write::write_all(&mut socket, b"1").expect("it is served");
+        drop(stop);
+    };
+    tokio::join!(accepting, served);
+    waiting.read_exact(&mut [0; 1]).expect("it was served");
+    drop(listener);
     assert!(std::net::TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn only_a_listener_of_tcp_is_adopted() {
+    let (listener, address) = listener();
+    let shared = adopt(listener.try_clone().expect("it is shared")).expect("a listener");
+    assert_eq!(shared.local_addr().expect("it is bound"), address);
+    let refused = |socket: Socket, why: &str| {
+        let error = adopt(socket.into()).expect_err("not a listener");
+        assert_eq!(error.to_string(), why);
+    };
+    let bound = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    refused(bound, "nobody listens on it");
+    let datagrams = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
+    refused(datagrams, "it is not one of TCP");
+    let local = std::os::unix::net::UnixDatagram::unbound().expect("a socket");
+    refused(Socket::from(std::os::fd::OwnedFd::from(local)), "it is not one of TCP");
 }
 
 #[test]
@@ -100,7 +133,8 @@ async fn child_with_few_descriptors() {
             send.send(socket).expect("the test waits");
         }
     };
-    accept(listener, on_accept, freeing).await.expect("it goes on");
+    let listener = tokio::net::TcpListener::from_std(listener).expect("it does not block");
+    accept(&listener, on_accept, freeing).await;
     assert!(start.elapsed() >= PAUSE * 3);
     drop(client);
 }
