@@ -1,13 +1,24 @@
 //! `martlet serve`: reads the configuration, starts logging, and runs the server.
 
+use std::io;
+use std::net::TcpListener;
+use std::pin::Pin;
+
 use martlet_server::config::Settings;
 use martlet_server::drain::Plan;
+use martlet_server::handover::{Beginning, Listeners, Taker};
 use martlet_server::node::{Node, StartError};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::configuration::ConfigurationArguments;
 use crate::failure::Failure;
 use crate::logging;
+
+mod notify;
+mod passed;
+mod successor;
+
+use successor::Program;
 
 /// Run the server
 ///
@@ -15,11 +26,13 @@ use crate::logging;
 ///
 /// Run it for an app:  martlet serve --config martlet.toml
 ///
-/// SIGTERM and SIGINT let the clients go and stop the server; a second one stops it at once.
-/// SIGHUP reads the certificate again.
-///
 /// A key given in the environment (MARTLET_SERVER__LISTEN) wins over the file, and a flag over
 /// both. Begin a file with: martlet config default > martlet.toml
+///
+/// Signals: TERM and INT let the clients go and stop it, a second one at once; HUP reads the certificate again; USR2
+/// starts the program anew with the same arguments and hands everything over to it, so that
+/// nobody is dropped. Sockets passed in (LISTEN_FDS, as by systemd) are listened on instead of
+/// server.listen.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
@@ -29,6 +42,7 @@ pub struct Arguments {
 
 /// Runs the server until it is told to stop.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let origin = Origin::of_this_process()?;
     let settings = arguments.configuration.load()?.check()?;
     logging::start(settings.log_format, &settings.log_level)?;
     if settings.development {
@@ -37,83 +51,197 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
              everything; for others give --config"
         );
     }
-    serve(settings)
+    serve(settings, origin)
 }
 
-fn serve(settings: Settings) -> Result<(), Failure> {
+/// Where a server begins.
+struct Origin {
+    program: io::Result<Program>,
+    passed: Vec<TcpListener>,
+    /// The line to the node whose place it takes.
+    before: Option<Taker>,
+}
+
+impl Origin {
+    fn of_this_process() -> Result<Self, Failure> {
+        let unclear = |error| Failure::failed(format!("standard input is not a line: {error}"));
+        let before = successor::line().map_err(unclear)?;
+        Ok(Self { program: Program::of_this_process(), passed: passed::sockets()?, before })
+    }
+}
+
+fn serve(settings: Settings, origin: Origin) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
     runtime.block_on(async {
-        let node = Node::start(&settings).map_err(unstarted)?;
-        for address in node.addresses() {
-            let scheme = if node.encrypted() { "https" } else { "http" };
-            tracing::info!("listening on {scheme}://{address}");
-        }
-        let told = until_told_to_stop(&node).await?;
-        tracing::info!("stopping: clients are told when to come back");
+        let mut signals = Signals::listen()
+            .map_err(|error| Failure::failed(format!("cannot listen to signals: {error}")))?;
+        let node = start(&settings, origin.passed, origin.before).map_err(unstarted)?;
+        let end = until_the_end(&node, &mut signals, &origin.program).await;
         // The first signal after the API was asked is the one that comes with every stop.
-        let more = if matches!(told, Told::Asked(_)) { 2 } else { 1 };
-        let plan = match told {
-            Told::Asked(plan) => plan,
-            Told::Signal => settings.drain.into(),
-        };
+        let more = if matches!(end, End::Asked(_)) { 2 } else { 1 };
         tokio::select! {
-            left = node.drain(plan) => match left {
+            left = leave(node, end, settings.drain.into()) => match left {
                 0 => tracing::info!("stopped; every client has gone"),
                 left => tracing::warn!(left, "stopped; some clients had not gone"),
             },
-            () = told_again(more) => tracing::warn!("stopped at once"),
+            () = signals.ends(more) => tracing::warn!("stopped at once"),
         }
         Ok(())
     })
+}
+
+/// Lets the clients go. Says how many had not gone.
+async fn leave(node: Node, end: End, configured: Plan) -> usize {
+    let plan = match end {
+        End::Succeeded(process) => {
+            tracing::info!(process, "a successor serves: clients are told to come back");
+            return node.stop_for_successor(configured).await;
+        }
+        End::Stop => configured,
+        End::Asked(plan) => plan,
+    };
+    tracing::info!("stopping: clients are told when to come back");
+    notify::stopping();
+    node.drain(plan).await
+}
+
+/// Starts the node, alone or in the place of another. When this returns, it serves.
+fn start(
+    settings: &Settings,
+    passed: Vec<TcpListener>,
+    before: Option<Taker>,
+) -> Result<Node, StartError> {
+    let node = match before {
+        Some(mut taker) => {
+            let node = Node::begin(settings, Beginning::take(&mut taker, settings)?)?;
+            taker.ready()?;
+            node.open();
+            // The node before tells systemd: it is the one that is asked.
+            taker.serving();
+            node
+        }
+        None => {
+            let listeners = match passed.is_empty() {
+                true => Listeners::open(settings)?,
+                false => Listeners::passed(passed, settings)?,
+            };
+            let node = Node::begin(settings, Beginning::anew(listeners))?;
+            notify::ready();
+            node
+        }
+    };
+    for address in node.addresses() {
+        let scheme = if node.encrypted() { "https" } else { "http" };
+        tracing::info!("listening on {scheme}://{address}");
+    }
+    Ok(node)
 }
 
 fn unstarted(error: StartError) -> Failure {
     let failure = Failure::failed(&error);
     match error {
         StartError::Listen { .. } => failure.hint("choose another address with --listen"),
+        StartError::Passed { .. } => failure.hint("only sockets that listen for TCP may be passed"),
+        StartError::Open(_) => failure.hint("say who may do what, with --config"),
         StartError::Engine(_) => failure.hint("start the engine, or correct its address"),
         _ => failure,
     }
 }
 
-/// Who told the server to stop.
-enum Told {
-    /// A signal.
-    Signal,
-    /// The API was asked, and how.
-    Asked(Plan),
+/// The signals that are listened to.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    succeed: Signal,
 }
 
-/// Waits for SIGTERM, SIGINT, or somebody who asks for a drain. SIGHUP reads the certificate again.
-async fn until_told_to_stop(node: &Node) -> Result<Told, Failure> {
-    let unheard = |error| Failure::failed(format!("cannot listen to signals: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(unheard)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(unheard)?;
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+            succeed: signal(SignalKind::user_defined2())?,
+        })
+    }
+
+    /// Waits for so many that end the process.
+    async fn ends(&mut self, count: usize) {
+        for _ in 0..count {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+            }
+        }
+    }
+}
+
+/// Why a node ends.
+enum End {
+    /// It was told to by a signal.
+    Stop,
+    /// The API was asked for it, and how.
+    Asked(Plan),
+    /// This process serves in its place.
+    Succeeded(u32),
+}
+
+/// Waits for SIGTERM, SIGINT or somebody who asks for a drain, or until SIGUSR2 has brought a successor. SIGHUP reads the
+/// certificate again.
+async fn until_the_end(node: &Node, signals: &mut Signals, program: &io::Result<Program>) -> End {
+    let mut handing: Option<Pin<Box<dyn Future<Output = Option<u32>> + '_>>> = None;
     loop {
+        let Signals { terminate, interrupt, hangup, succeed } = signals;
         tokio::select! {
-            _ = terminate.recv() => return Ok(Told::Signal),
-            _ = interrupt.recv() => return Ok(Told::Signal),
-            plan = node.asked_to_drain() => return Ok(Told::Asked(plan)),
-            _ = hangup.recv() => match node.reload_certificate() {
-                Ok(()) => tracing::info!("the certificate was read again"),
-                Err(error) => tracing::error!(%error, "the old certificate stays"),
+            _ = terminate.recv() => return End::Stop,
+            _ = interrupt.recv() => return End::Stop,
+            plan = node.asked_to_drain() => return End::Asked(plan),
+            _ = hangup.recv() => reload(node),
+            _ = succeed.recv() => match handing {
+                Some(_) => tracing::warn!("a hand-over is under way already"),
+                None => handing = Some(Box::pin(hand_over(node, program))),
+            },
+            process = under_way(&mut handing) => match process {
+                Some(process) => return End::Succeeded(process),
+                None => handing = None,
             },
         }
     }
 }
 
-/// Waits for `more` signals.
-async fn told_again(more: usize) {
-    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
-        return std::future::pending().await;
+/// What comes of something, if it is under way.
+async fn under_way<F: Future + Unpin>(something: &mut Option<F>) -> F::Output {
+    match something {
+        Some(something) => something.await,
+        None => std::future::pending().await,
+    }
+}
+
+fn reload(node: &Node) {
+    match node.reload_certificate() {
+        Ok(()) => tracing::info!("the certificate was read again"),
+        Err(error) => tracing::error!(%error, "the old certificate stays"),
+    }
+}
+
+/// Hands over to a successor, and gives its process number; if there is none, the node goes on.
+async fn hand_over(node: &Node, program: &io::Result<Program>) -> Option<u32> {
+    notify::reloading();
+    let handed = match program {
+        Ok(program) => successor::hand_over(program, node).await,
+        Err(error) => Err(format!("it is not known where the program is: {error}")),
     };
-    for _ in 0..more {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+    match handed {
+        Ok(process) => {
+            notify::succeeded_by(process);
+            Some(process)
+        }
+        Err(error) => {
+            notify::stayed();
+            tracing::error!(error, "there is no successor; this node goes on");
+            None
         }
     }
 }

@@ -7,19 +7,19 @@
 
 mod affinity;
 mod anywhere;
-mod counter;
+pub mod counter;
 mod delay;
 mod failover;
-mod http;
+pub mod http;
 mod nodes;
-mod notes;
+pub mod notes;
 mod once;
 pub mod process;
 mod proxy;
-mod reader;
-mod redis;
+pub mod reader;
+pub mod redis;
 mod rolling;
 mod stores;
 mod talk;
-mod verdict;
-mod world;
+pub mod verdict;
+pub mod world;

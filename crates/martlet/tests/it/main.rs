@@ -13,5 +13,6 @@ mod program;
 mod publish;
 mod scaling;
 mod subscribe;
+mod successor;
 mod together;
 mod token;

@@ -19,7 +19,7 @@ pub const KEY: &str = "a key of the backend";
 pub const SECRET: &str = "a secret that nobody but these tests knows";
 
 /// What every node is told: everybody may do everything, and silence is soon noticed.
-const CONFIGURATION: &str = r#"
+pub const CONFIGURATION: &str = r#"
 [heartbeat]
 ping = "1s"
 pong = "1s"
