@@ -118,6 +118,21 @@ fn json_examples_parse() {
     }
 }
 
+/// systemd is not where the tests run; what is shown of its units is what `deploy/` has.
+#[test]
+fn unit_examples_are_lines_of_those_in_deploy() {
+    let units = ["martlet.service", "martlet.socket"].map(|unit| {
+        std::fs::read_to_string(root().join("deploy/systemd").join(unit)).unwrap()
+    });
+    for page in &pages() {
+        for block in page.blocks.iter().filter(|block| block.language == "ini") {
+            let mut lines = block.text.lines().filter(|line| !line.is_empty());
+            let odd = lines.find(|line| !units.iter().any(|unit| unit.lines().any(|l| l == *line)));
+            assert_eq!(odd, None, "{}", block.place);
+        }
+    }
+}
+
 #[test]
 fn rust_examples_are_those_that_are_compiled() {
     let examples = root().join("crates/martlet-client/examples");

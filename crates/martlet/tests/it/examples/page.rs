@@ -38,7 +38,7 @@ pub struct Block {
 impl Block {
     /// Whether something is done with blocks of this language, or it says that nothing can be.
     pub fn known(&self) -> bool {
-        let languages = ["", "sh", "text", "toml", "json", "ts", "rust"];
+        let languages = ["", "sh", "text", "toml", "json", "ts", "rust", "ini"];
         languages.contains(&self.language.as_str()) || self.not_run.is_some()
     }
 
