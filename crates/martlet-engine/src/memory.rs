@@ -46,6 +46,10 @@ const REMEMBERED_WHEN_FULL: Duration = Duration::from_secs(600);
 /// How often it is looked for what may be forgotten.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// About what a channel takes that keeps nothing, and what an idempotency key does.
+const CHANNEL_BYTES: usize = 256;
+const KEY_BYTES: usize = 384;
+
 /// The one node there is. What it is called nobody is told.
 const HERE: NodeId = NodeId::new(0);
 
@@ -214,10 +218,15 @@ impl MemoryStore {
             }
             let next = self.expiries.iter().find(|(_, name)| name != published);
             let Some(next) = next.cloned() else { return };
-            self.expiries.remove(&next);
-            if let Some((oldest, age)) = self.pop(&next.1) {
-                self.expire_later(&next.1, oldest, age);
-            }
+            self.pop_expiring(next);
+        }
+    }
+
+    /// Lets go of the oldest publication of a channel among those that expire.
+    fn pop_expiring(&mut self, next: (UnixMillis, ChannelName)) {
+        self.expiries.remove(&next);
+        if let Some((oldest, age)) = self.pop(&next.1) {
+            self.expire_later(&next.1, oldest, age);
         }
     }
 
@@ -351,6 +360,20 @@ impl Engine for MemoryStore {
 
     fn settle_hand_over(&mut self, now: Now, served: bool) {
         self.settle(now, served);
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.weight + self.channels.len() * CHANNEL_BYTES + self.keys.len() * KEY_BYTES
+    }
+
+    fn let_go(&mut self, bytes: usize) -> usize {
+        let before = self.weight;
+        while before - self.weight < bytes
+            && let Some(next) = self.expiries.first().cloned()
+        {
+            self.pop_expiring(next);
+        }
+        before - self.weight
     }
 }
 

@@ -38,6 +38,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod visit;
+mod weight;
 
 /// One way to encode publications; readers of the same wire share the same bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -206,6 +207,11 @@ impl Reader {
         self.pending.iter().any(|slot| self.places[usize::from(*slot)].state != State::Live)
     }
 
+    /// How many bytes of its own it is owed.
+    fn owed_bytes(&self) -> usize {
+        self.owed.as_ref().map_or(0, |owed| owed.bytes + owed.rest.len())
+    }
+
     /// Keeps the rest of a frame for the next visit.
     fn keep_rest(&mut self, rest: Bytes) {
         if !rest.is_empty() {
@@ -228,6 +234,8 @@ pub struct Lane {
     /// Kept for the visits, so that they allocate nothing.
     steps: Vec<visit::Step>,
     cursors: Vec<u8>,
+    /// How much memory it holds for its readers.
+    weight: weight::Weight,
 }
 
 /// A reader's private queue is over its limit.
@@ -247,6 +255,7 @@ impl Lane {
             failed: Vec::new(),
             steps: Vec::new(),
             cursors: Vec::new(),
+            weight: weight::Weight::new(&limits),
         }
     }
 
@@ -270,7 +279,8 @@ impl Lane {
         for slot in slots {
             self.remove_place(key, slot);
         }
-        self.readers.remove(key.0 as usize);
+        let reader = self.readers.remove(key.0 as usize);
+        self.weight.owed -= reader.owed_bytes();
     }
 
     /// A reader follows a channel from now on; its first publication is the one after
@@ -314,6 +324,7 @@ impl Lane {
         let owed = reader.owed.get_or_insert_default();
         let before = owed.bytes;
         owed.bytes += frame.len();
+        self.weight.owed += frame.len();
         let overfull = before > 0 && owed.bytes > self.limits.owed_bytes;
         owed.frames.push_back(frame);
         self.mark(key.0);
@@ -418,8 +429,7 @@ impl Lane {
 
     /// How many bytes of its own the reader is owed.
     pub fn owed_bytes(&self, key: ReaderKey) -> usize {
-        let owed = self.readers.get(key.0 as usize).and_then(|reader| reader.owed.as_ref());
-        owed.map_or(0, |owed| owed.bytes + owed.rest.len())
+        self.readers.get(key.0 as usize).map_or(0, Reader::owed_bytes)
     }
 
     /// How many readers there are.
@@ -475,7 +485,8 @@ impl Lane {
         for log in &mut stream.logs {
             if log.frames.append(offset, |out| encode(wires, log.wire, out)) {
                 log.wake(&mut woken);
-                log.frames.trim(self.limits.log_frames, self.limits.log_bytes);
+                log.frames.trim(self.limits.log_frames, self.weight.log_bytes_max);
+                log.weigh(&mut self.weight.logs);
             }
         }
         for place in woken.drain(..) {

@@ -163,6 +163,24 @@ impl Log {
         self.before = offset;
     }
 
+    /// Lets go of the oldest frames until there are no more than `bytes_max`, and of spare memory;
+    /// even of the newest, unless it is to stay.
+    pub fn cut(&mut self, bytes_max: usize, newest_stays: bool) {
+        let least = usize::from(newest_stays);
+        while self.frames.len() > least && self.byte_len() > bytes_max {
+            self.pop();
+        }
+        self.bytes.drain(..(self.begin - self.start) as usize);
+        self.start = self.begin;
+        self.bytes.shrink_to_fit();
+        self.frames.shrink_to_fit();
+    }
+
+    /// How much memory it takes, spare memory too.
+    pub fn weight(&self) -> usize {
+        self.bytes.capacity() + self.frames.capacity() * size_of::<Frame>()
+    }
+
     fn pop(&mut self) {
         if let Some(frame) = self.frames.pop_front() {
             self.first += 1;

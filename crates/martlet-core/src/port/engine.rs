@@ -54,4 +54,15 @@ pub trait Engine: Store {
     /// The hand-over has come to its end. If the other process serves now, no draft is taken any
     /// more; if not, everything is as before, and what waited is taken.
     fn settle_hand_over(&mut self, _: Now, _served: bool) {}
+
+    /// How much of the node's own memory histories take.
+    fn held_bytes(&self) -> usize {
+        0
+    }
+
+    /// Lets go of about so many bytes of histories before their time, oldest publications first.
+    /// Whoever needs them still is told of a gap. Says how many bytes it were.
+    fn let_go(&mut self, _bytes: usize) -> usize {
+        0
+    }
 }

@@ -50,6 +50,11 @@ impl Keys {
         self.random
     }
 
+    /// How many keys are known.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
     /// What was published under the draft's key already.
     pub fn find(&mut self, draft: &Draft, now: Instant) -> Option<Arc<Publication>> {
         let key = draft.idempotency_key.clone()?;

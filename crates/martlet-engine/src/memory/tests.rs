@@ -200,3 +200,27 @@ fn what_is_larger_than_all_room_is_still_taken() {
     assert_eq!(offsets(&page), [0; 0], "the older one has gone");
     assert_eq!(store.channels[&name("b")].window.len(), 1);
 }
+
+#[test]
+fn histories_are_let_go_before_their_time_oldest_first_and_no_more_than_asked_for() {
+    let mut store = MemoryStore::new(at(0), 10, 7);
+    for n in 0..3 {
+        append(&mut store, at(n), draft("a", None));
+        append(&mut store, at(n + 10), draft("b", None));
+    }
+    let held = store.held_bytes();
+    let gone = store.let_go(1);
+    assert_eq!(store.held_bytes(), held - gone);
+    assert_eq!(
+        offsets(&read(&mut store, at(20), Range::After(0))),
+        [2, 3],
+        "a's first is the oldest"
+    );
+    assert!(store.let_go(gone * 2 + 1) > gone * 2, "a's others, and one of b");
+    let page = read(&mut store, at(20), Range::After(0));
+    assert_eq!((page.extent.first, page.extent.head.offset, offsets(&page)), (4, 3, vec![]));
+    assert_eq!(store.let_go(usize::MAX), gone * 2);
+    assert_eq!(store.let_go(usize::MAX), 0);
+    assert_eq!(append(&mut store, at(30), draft("a", None)).0.position.offset, 4);
+    assert_eq!(offsets(&read(&mut store, at(30), Range::After(0))), [4]);
+}

@@ -38,6 +38,7 @@ impl Lane {
             let (stay, go): (Vec<_>, Vec<_>) = waiting.into_iter().partition(stuck);
             any_stuck |= !stay.is_empty();
             log.waiting = stay;
+            log.weigh(&mut self.weight.logs);
             woken.extend(go.into_iter().map(|place| (place, lost)));
         }
         if any_stuck {
@@ -115,6 +116,7 @@ impl Lane {
                 log.pages.clear();
                 log.loading.clear();
             }
+            log.weigh(&mut self.weight.logs);
         }
         for place in places {
             let entry = &mut self.readers[place.reader as usize].places[place.slot as usize];

@@ -44,6 +44,9 @@ pub(super) struct WireLog {
     caught_up: usize,
     /// Live places that do not have everything.
     live_behind: usize,
+    /// What it weighed when it was last asked.
+    weighed: usize,
+    weighed_pages: usize,
 }
 
 impl Stream {
@@ -80,11 +83,30 @@ impl WireLog {
             places: Vec::new(),
             caught_up: 0,
             live_behind: 0,
+            weighed: 0,
+            weighed_pages: 0,
         }
     }
 
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
+    }
+
+    /// Whether it has let go of something since it was last asked for its weight.
+    pub fn has_let_go(&self) -> bool {
+        self.caught_up == self.places.len() || self.pages.len() < self.weighed_pages
+    }
+
+    /// How much memory frames and pages take.
+    pub fn weight(&self) -> usize {
+        self.frames.weight() + self.pages.iter().map(Log::weight).sum::<usize>()
+    }
+
+    /// Brings `total`, to which this log's weight was added when it was last asked, up to date.
+    pub fn weigh(&mut self, total: &mut usize) {
+        let weight = self.weight();
+        *total = *total + weight - self.weighed;
+        (self.weighed, self.weighed_pages) = (weight, self.pages.len());
     }
 
     /// Everyone who reads this log.
@@ -149,6 +171,13 @@ impl WireLog {
         }
         self.clear_if_read();
         moved
+    }
+
+    /// Lets go of everything when nobody reads it any more.
+    pub fn forget_if_empty(&mut self) {
+        if self.is_empty() {
+            (self.frames, self.pages) = (Log::new(0), Vec::new());
+        }
     }
 
     /// The page that goes on from `offset`.

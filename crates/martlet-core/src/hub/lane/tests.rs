@@ -8,3 +8,4 @@ mod cursors;
 mod live;
 mod places;
 mod random;
+mod weight;

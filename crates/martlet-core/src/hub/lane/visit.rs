@@ -123,6 +123,7 @@ impl Lane {
         if place.state == State::Live && log.frames.from(place.seq).is_none() {
             place.state = State::Behind;
             log.leave_live();
+            log.weigh(&mut self.weight.logs);
             let (reader, channel) = (key, stream.name.clone());
             let lagged = LaneOutput::Lagged { reader, channel, offset: place.offset, head };
             self.outputs.push_back(lagged);
@@ -254,6 +255,7 @@ impl Lane {
         taken: usize,
         total: usize,
     ) -> Visit {
+        let owed = self.readers[key.0 as usize].owed_bytes();
         let mut left = taken;
         for step in steps {
             let part = step.len().min(left);
@@ -264,6 +266,7 @@ impl Lane {
             self.take_step(key, step, part);
         }
         let reader = &mut self.readers[key.0 as usize];
+        self.weight.owed = self.weight.owed + reader.owed_bytes() - owed;
         if taken > 0 {
             reader.sent_at = now;
         }
@@ -345,6 +348,9 @@ impl Lane {
         let Some(log) = self.streams[stream as usize].log_of(wire) else { return };
         for (place, index) in log.settle(index) {
             set_index(&mut self.readers, place, index);
+        }
+        if log.has_let_go() {
+            log.weigh(&mut self.weight.logs);
         }
     }
 }

@@ -276,7 +276,16 @@ impl Bench {
         key
     }
 
+    /// The sums of what is held are those of its parts.
+    pub fn assert_weighed(&self) {
+        let logs = self.lane.streams.iter().flat_map(|(_, stream)| &stream.logs);
+        assert_eq!(self.lane.log_weight(), logs.map(WireLog::weight).sum::<usize>());
+        let owed = self.lane.readers.iter().map(|(_, reader)| reader.owed_bytes());
+        assert_eq!(self.lane.owed_weight(), owed.sum::<usize>());
+    }
+
     pub fn assert_forgotten(&self) {
+        assert_eq!((self.lane.log_weight(), self.lane.owed_weight()), (0, 0));
         assert_eq!(self.lane.log_bytes(), 0, "bytes are left in a log");
         assert!(self.lane.names.is_empty() && self.lane.streams.is_empty());
     }

@@ -29,6 +29,8 @@ enum Step {
     Expire { channel: usize, count: u64 },
     Jump { channel: usize, over: u64 },
     NewEpoch { channel: usize },
+    Cut { bytes: usize },
+    Ease,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +72,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(channel, count)| Step::Expire { channel, count }),
         1 => (channel.clone(), 1u64..4).prop_map(|(channel, over)| Step::Jump { channel, over }),
         1 => channel.prop_map(|channel| Step::NewEpoch { channel }),
+        1 => prop_oneof![Just(0), 0usize..80].prop_map(|bytes| Step::Cut { bytes }),
+        1 => Just(Step::Ease),
     ]
 }
 
@@ -157,9 +161,12 @@ impl World {
                 let to = Position { epoch: Epoch::new(epoch), offset: 0 };
                 self.bench.jump(CHANNELS[channel], to);
             }
+            Step::Cut { bytes } => self.bench.lane.cut_logs(bytes),
+            Step::Ease => self.bench.lane.ease(),
             _ => {}
         }
         self.note_loads();
+        self.bench.assert_weighed();
     }
 
     fn jump(&mut self, channel: &str, over: u64) {
@@ -240,6 +247,7 @@ impl World {
         }
         assert_eq!(self.bench.lane.log_bytes(), 0, "everybody has everything");
         self.readers.drain(..).for_each(|(key, ..)| self.bench.lane.remove_reader(key));
+        self.bench.assert_weighed();
         self.bench.assert_forgotten();
     }
 
