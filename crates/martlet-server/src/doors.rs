@@ -20,7 +20,7 @@ use martlet_transport::body::pipe;
 use martlet_transport::cors::{Cors, Readers};
 use martlet_transport::front::{self, Cut, Doors, FrontOptions, Held, Peer, refuse, take_over};
 use martlet_transport::http1::read::NoHead;
-use martlet_transport::http1::{Head, read_body, write_whole};
+use martlet_transport::http1::{BodyLength, Head, read_body, write_whole};
 use martlet_transport::outlet::Outlet;
 use martlet_transport::stream::{SocketOptions, Stream};
 use martlet_transport::tls::Tls;
@@ -317,6 +317,7 @@ impl Gate {
     async fn body(&self, door: Door, head: &Head, held: &mut Held) -> Result<Vec<u8>, NoHead> {
         check_page(&self.site, door, head)?;
         let limit = self.site.limits.frame_bytes;
+        let _reading = self.site.mailboxes.memory().take_in(body_bytes(head, limit))?;
         read_body(&held.stream, &mut held.leftover, head, limit, PATIENCE).await
     }
 
@@ -376,6 +377,14 @@ fn check_page(site: &Site, door: Door, head: &Head) -> Result<(), Refusal> {
     match door.embeds() {
         true => origins.check_embedding(&head.headers),
         false => origins.check(&head.headers),
+    }
+}
+
+/// How long a body may turn out to be.
+fn body_bytes(head: &Head, limit: usize) -> usize {
+    match head.body_length() {
+        BodyLength::Exactly(length) => limit.min(length as usize),
+        BodyLength::Chunked => limit,
     }
 }
 

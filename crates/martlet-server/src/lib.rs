@@ -18,6 +18,7 @@ mod connection;
 mod doors;
 mod engine;
 mod mail;
+mod memory;
 mod random;
 mod rates;
 mod revoked;

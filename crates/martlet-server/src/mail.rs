@@ -2,6 +2,7 @@
 //! to one worker in one turn goes as one batch.
 
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use martlet_core::model::{
 use martlet_core::session::{Reply, Request};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::memory::Memory;
 use crate::worker::{Elsewhere, NextPoll, Ticket, WorkerStats};
 
 /// One thing said to a worker.
@@ -63,7 +65,27 @@ pub enum Mail {
     Exit,
 }
 
+/// About what a letter takes beside what it carries.
+const LETTER_BYTES: usize = 128;
+
 impl Mail {
+    /// How much memory it takes while it waits, nearly.
+    pub fn bytes(&self) -> usize {
+        let carried = match self {
+            Self::Publish(drafts, _) => drafts.iter().map(draft_bytes).sum(),
+            Self::Request(_, Request::Publish(draft)) | Self::Ask(Request::Publish(draft), _) => {
+                draft_bytes(draft)
+            }
+            Self::Deliver(Delivery::Publication(publication)) => publication.data.len(),
+            Self::Reply(_, Reply::Loaded(page)) => {
+                page.publications.iter().map(|publication| publication.data.len()).sum()
+            }
+            Self::Frame(_, frame, _) => frame.len(),
+            _ => 0,
+        };
+        LETTER_BYTES + carried
+    }
+
     /// How much there is to do, in letters with one thing to do.
     pub fn weight(&self) -> usize {
         match self {
@@ -71,6 +93,15 @@ impl Mail {
             _ => 1,
         }
     }
+}
+
+fn draft_bytes(draft: &Draft) -> usize {
+    LETTER_BYTES + draft.data.len()
+}
+
+/// How much memory letters take while they wait, nearly.
+pub fn bytes_of(letters: &[Mail]) -> usize {
+    letters.iter().map(Mail::bytes).sum()
 }
 
 /// Something done to sessions from outside.
@@ -107,6 +138,7 @@ pub enum Whom {
 pub struct Mailboxes {
     boxes: Vec<mpsc::UnboundedSender<Vec<Mail>>>,
     slots: Slots,
+    memory: Arc<Memory>,
 }
 
 /// A worker is gone: the node is stopping.
@@ -115,9 +147,19 @@ pub struct Mailboxes {
 pub struct Stopping;
 
 impl Mailboxes {
-    /// Mailboxes of `boxes`; `seed` decides which worker owns which channel.
-    pub fn new(boxes: Vec<mpsc::UnboundedSender<Vec<Mail>>>, seed: u64) -> Self {
-        Self { boxes, slots: Slots::new(seed) }
+    /// Mailboxes of `boxes`; `seed` decides which worker owns which channel. What waits in them
+    /// counts in `memory`.
+    pub fn new(
+        boxes: Vec<mpsc::UnboundedSender<Vec<Mail>>>,
+        seed: u64,
+        memory: Arc<Memory>,
+    ) -> Self {
+        Self { boxes, slots: Slots::new(seed), memory }
+    }
+
+    /// The memory of the node.
+    pub fn memory(&self) -> &Arc<Memory> {
+        &self.memory
     }
 
     /// How many workers there are.
@@ -132,8 +174,9 @@ impl Mailboxes {
 
     /// Says something to a worker.
     pub fn send(&self, to: LaneId, mail: Vec<Mail>) -> Result<(), Stopping> {
-        let sent = self.boxes.get(usize::from(to.0)).ok_or(Stopping)?.send(mail);
-        sent.map_err(|_| Stopping)
+        let to_box = self.boxes.get(usize::from(to.0)).ok_or(Stopping)?;
+        self.memory.posted(to, bytes_of(&mail));
+        to_box.send(mail).map_err(|_| Stopping)
     }
 
     /// Says something to every worker. One that has stopped need not hear it.
@@ -143,21 +186,30 @@ impl Mailboxes {
         }
     }
 
-    /// Asks the owner of a channel.
+    /// Asks the owner of a channel. A publication is refused when there is too little memory.
     pub async fn ask(&self, channel: &ChannelName, request: Request) -> Result<Reply, Stopping> {
+        let owner = self.owner(channel);
+        if matches!(request, Request::Publish(_))
+            && let Some(refusal) = self.memory.refuses_publication(owner)
+        {
+            return Ok(Reply::Refused(refusal));
+        }
         let (reply, answer) = oneshot::channel();
-        self.send(self.owner(channel), vec![Mail::Ask(request, reply)])?;
+        self.send(owner, vec![Mail::Ask(request, reply)])?;
         answer.await.map_err(|_| Stopping)
     }
 
     /// Has drafts published by the owners of their channels, with one letter to each owner. The
-    /// replies come in the order of the drafts.
+    /// replies come in the order of the drafts. An owner that is sent no more for want of memory
+    /// refuses its whole share, so that those of a channel stay in order.
     pub async fn publish(&self, drafts: Vec<Draft>) -> Vec<Reply> {
         let owners: Vec<_> = drafts.iter().map(|draft| self.owner(&draft.channel)).collect();
         let mut shares = vec![Vec::new(); self.workers()];
         for (draft, owner) in drafts.into_iter().zip(&owners) {
             shares[usize::from(owner.0)].push(draft);
         }
+        let every = shares.iter_mut().enumerate();
+        let refusals: Vec<_> = every.map(|(owner, share)| self.refuse(owner, share)).collect();
         let shares = shares.into_iter().enumerate();
         let answers: Vec<_> =
             shares.map(|(to, share)| self.send_share(LaneId(to as u16), share)).collect();
@@ -165,9 +217,20 @@ impl Mailboxes {
         for answer in answers {
             replies.push(answer.await.unwrap_or_default().into_iter());
         }
-        let reply = |owner: LaneId| replies[usize::from(owner.0)].next();
-        let stopping = || Reply::Refused(Code::Shutdown.into());
-        owners.into_iter().map(reply).map(|reply| reply.unwrap_or_else(stopping)).collect()
+        let reply = |owner: LaneId| {
+            let owner = usize::from(owner.0);
+            let refusal = || refusals[owner].clone().unwrap_or_else(|| Code::Shutdown.into());
+            replies[owner].next().unwrap_or_else(|| Reply::Refused(refusal()))
+        };
+        owners.into_iter().map(reply).collect()
+    }
+
+    /// Takes a worker's share of drafts away if it may not have it, and says why.
+    fn refuse(&self, owner: usize, share: &mut Vec<Draft>) -> Option<Refusal> {
+        let some = !share.is_empty();
+        let refusal = some.then(|| self.memory.refuses_publication(LaneId(owner as u16)))??;
+        share.clear();
+        Some(refusal)
     }
 
     /// Sends a worker its share of a batch. If it has stopped, or there is nothing for it, the
@@ -221,6 +284,11 @@ impl Post {
     /// How many workers there are.
     pub fn workers(&self) -> usize {
         self.mailboxes.workers()
+    }
+
+    /// Why a publication for `channel` is not taken, if it is not.
+    pub fn refuses_publication(&self, channel: &ChannelName) -> Option<Refusal> {
+        self.mailboxes.memory.refuses_publication(self.owner(channel))
     }
 
     /// Puts something in.

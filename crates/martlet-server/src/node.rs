@@ -28,7 +28,8 @@ use crate::drain::{Stage, reached};
 use crate::engine::{Far, engine};
 use crate::handover::{Beginning, Broken, Giver, Listeners};
 use crate::identity::Verifier;
-use crate::mail::{Mail, Mailboxes, Post};
+use crate::mail::{self, Mail, Mailboxes, Post};
+use crate::memory::Memory;
 use crate::random;
 use crate::rates::UserRates;
 use crate::revoked::Revoked;
@@ -104,7 +105,8 @@ impl Node {
         let addresses = listeners.addresses()?;
         let (boxes, letters): (Vec<_>, Vec<_>) =
             (0..settings.workers).map(|_| mpsc::unbounded_channel()).unzip();
-        let mailboxes = Mailboxes::new(boxes, heritage.seed);
+        let memory = Arc::new(Memory::new(settings.memory_budget, settings.workers));
+        let mailboxes = Mailboxes::new(boxes, heritage.seed, Arc::clone(&memory));
         let tls = tls(settings)?;
         let (open, opened) = watch::channel(open);
         let mut threads = Vec::new();
@@ -124,7 +126,7 @@ impl Node {
         };
         let reach = Reach::new(mailboxes.clone(), others);
         let secret = member.as_ref().map_or(&heritage.secret, |member| &member.secret);
-        let common = common(settings, heritage.clock, secret, reach.clone(), revoked);
+        let common = common(settings, heritage.clock, secret, reach.clone(), revoked, memory);
         let site = Arc::new(Site::new(settings, mailboxes.clone(), about, reach, tls));
         for (number, letters) in letters.into_iter().enumerate() {
             let number = LaneId(number as u16);
@@ -185,6 +187,7 @@ fn common(
     secret: &[u8],
     reach: Reach,
     revoked: Arc<Revoked>,
+    memory: Arc<Memory>,
 ) -> Common {
     let configured = settings.grant_secret.as_ref().map(|secret| secret.0.as_bytes());
     let grant_key = GrantKey::new(configured.unwrap_or(secret));
@@ -208,6 +211,7 @@ fn common(
         admission: settings.admission,
         handshakes: settings.handshakes,
         age: settings.age,
+        memory,
     }
 }
 
@@ -260,6 +264,7 @@ async fn work(
             weight += weight_of(&more);
             batch.extend(more);
         }
+        worker.memory().taken(worker.id(), mail::bytes_of(&batch));
         let busy = weight >= LETTERS;
         let (own, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(|mail| {
             matches!(mail, Mail::Socket(_) | Mail::LetGo(..) | Mail::Stop(..) | Mail::Exit)
@@ -335,6 +340,7 @@ async fn accept(
     (open, stages): (watch::Receiver<bool>, watch::Receiver<Stage>),
 ) {
     tokio::task::spawn_local(verifier.keep_fresh());
+    tokio::task::spawn_local(Arc::clone(mailboxes.memory()).watch());
     let loops = listeners.into_sockets().enumerate().map(|(offset, listener)| {
         let (mailboxes, open, stages) = (mailboxes.clone(), open.clone(), stages.clone());
         tokio::task::spawn_local(async move {

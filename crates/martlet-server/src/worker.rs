@@ -32,6 +32,7 @@ mod attach;
 mod control;
 mod handover;
 mod leaving;
+mod memory;
 mod plain;
 mod polls;
 mod sessions;
@@ -83,6 +84,8 @@ pub struct Common {
     pub handshakes: usize,
     /// How old a connection gets; zero for as old as it likes.
     pub age: Duration,
+    /// The memory of the node.
+    pub memory: Arc<crate::memory::Memory>,
 }
 
 /// A worker, as its thread's tasks share it.
@@ -120,6 +123,7 @@ struct State {
     answers: Vec<Outward>,
     admission: Admission,
     counters: Counters,
+    thrift: memory::Thrift,
 }
 
 /// The worker's buffer for reading, and what inflates out of it.
@@ -150,6 +154,7 @@ impl Worker {
             answers: Vec::new(),
             admission: Admission::new(common.admission),
             counters: Counters::default(),
+            thrift: memory::Thrift::default(),
         };
         Rc::new(Self {
             id,
@@ -172,6 +177,16 @@ impl Worker {
     /// What the clocks say.
     pub fn now(&self) -> Now {
         self.common.clock.now()
+    }
+
+    /// Which worker of its node it is.
+    pub fn id(&self) -> LaneId {
+        self.id
+    }
+
+    /// The memory of the node.
+    pub fn memory(&self) -> &Arc<crate::memory::Memory> {
+        &self.common.memory
     }
 
     /// The rules of sessions.
@@ -212,6 +227,7 @@ impl Worker {
     fn turn<T>(self: &Rc<Self>, work: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.borrow_mut();
         let result = work(&mut state);
+        self.mind_memory(&mut state);
         self.settle(&mut state);
         state.engine.flush();
         state.post.flush();

@@ -13,6 +13,7 @@ use super::text;
 use crate::doors::Site;
 use crate::drain::Stage;
 use crate::mail::Mail;
+use crate::memory::overloaded;
 
 /// The description of the API for machines.
 pub(super) const OPENAPI: &str = include_str!("openapi.json");
@@ -23,14 +24,17 @@ pub async fn health(State(site): State<Arc<Site>>) -> Outcome {
     json_of(&serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
 }
 
-/// `GET /ready`: clients are welcome. Not while publications do not come through the engine, and
-/// no more once the node is stopping.
+/// `GET /ready`: clients are welcome. Not while publications do not come through the engine or
+/// memory is short, and no more once the node is stopping.
 pub async fn ready(State(site): State<Arc<Site>>) -> Response<Body> {
     if site.drain.stage() != Stage::Serving {
         return refused(&Code::Shutdown.into());
     }
     if !site.reach.health().good() {
         return refused(&Code::EngineUnavailable.into());
+    }
+    if site.mailboxes.memory().refuses_newcomers() {
+        return refused(&overloaded());
     }
     json_of(&serde_json::json!({"status": "ready"})).unwrap_or_else(|error| refused(&error.0))
 }
@@ -42,6 +46,7 @@ pub async fn metrics(State(site): State<Arc<Site>>) -> Outcome {
         nodes: site.reach.others().alive().len(),
         engine: site.reach.health().good(),
         draining: site.drain.stage() > Stage::Serving,
+        memory: site.mailboxes.memory(),
     };
     let exposition = exposition(stats, whole).map_err(|_| Code::Internal)?;
     Ok(text("application/openmetrics-text; version=1.0.0; charset=utf-8", exposition))

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use http::uri::Authority;
-use martlet_core::crowd::AdmissionRate;
+use martlet_core::crowd::{AdmissionRate, Budget};
 use martlet_core::model::{ChannelName, Limits, Namespaces};
 use martlet_transport::cors::Origins;
 
@@ -19,6 +19,7 @@ use super::value::Secret;
 use super::{Config, quantity};
 use crate::identity::{TokenSource, is_host_and_port};
 use crate::keys::{ApiKey, ApiKeys};
+use crate::memory;
 
 mod tokens;
 
@@ -30,6 +31,10 @@ const SECRET_FILE_BYTES_MAX: u64 = 256 * 1024;
 
 /// The most worker threads that may be asked for.
 const WORKERS_MAX: usize = 1_024;
+
+/// The smallest budget of memory, and the memory of a machine that does not say how much it has.
+const MEMORY_BYTES_MIN: usize = 32 << 20;
+const MEMORY_BYTES_UNKNOWN: usize = 4 << 30;
 
 /// A second, a day.
 const SECOND: Duration = Duration::from_secs(1);
@@ -54,6 +59,7 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn settings(&mut self, config: &Config) -> Settings {
         let options = &config.options;
+        let memory_budget = self.memory(&options.memory);
         Settings {
             development: config.development,
             listen: self.listen(&options.server.listen, config.development),
@@ -75,7 +81,8 @@ impl Checker<'_> {
             address: self.address(options.server.address.as_deref()),
             grant_secret: self.secret("grant", &options.grant.secret, &options.grant.secret_file),
             grant_lifetime: self.time("grant.lifetime", options.grant.lifetime, SECOND, 365 * DAY),
-            limits: self.limits(&options.limits),
+            memory_budget,
+            limits: self.limits(&options.limits, memory_budget),
             engine: options.engine.address.clone(),
             log_format: options.log.format,
             log_level: options.log.level.clone(),
@@ -176,6 +183,17 @@ impl Checker<'_> {
         }
     }
 
+    /// The memory that the node may take: what is asked for, or most of what there is.
+    fn memory(&mut self, memory: &sections::Memory) -> usize {
+        let bytes = memory.budget.0;
+        if bytes > 0 {
+            self.size("memory.budget", bytes, MEMORY_BYTES_MIN, 1 << 44);
+            return bytes;
+        }
+        let given = memory::given().unwrap_or(MEMORY_BYTES_UNKNOWN);
+        (given / 4 * 3).max(MEMORY_BYTES_MIN)
+    }
+
     fn address(&mut self, address: Option<&str>) -> Option<Box<str>> {
         let address = address?;
         if !is_origin(address) {
@@ -257,7 +275,7 @@ impl Checker<'_> {
         }
     }
 
-    fn limits(&mut self, limits: &sections::Limits) -> Limits {
+    fn limits(&mut self, limits: &sections::Limits, memory: usize) -> Limits {
         let mib = 1 << 20;
         let sizes = [
             ("frame_bytes", limits.frame_bytes, 1 << 10, 64 * mib),
@@ -288,7 +306,8 @@ impl Checker<'_> {
         self.time("limits.connect_timeout", limits.connect_timeout, SECOND, DAY);
         self.time("limits.write_timeout", limits.write_timeout, SECOND, DAY);
         self.nested_sizes(limits);
-        limits.into()
+        let history_bytes = limits.history_bytes.0.min(Budget::for_histories(memory));
+        Limits { history_bytes, ..limits.into() }
     }
 
     fn nested_sizes(&mut self, limits: &sections::Limits) {

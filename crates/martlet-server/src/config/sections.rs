@@ -40,6 +40,8 @@ section! {
         /// Limits on everything that a client or a backend can make large. The defaults are
         /// safe for strangers; a refusal names the limit that was met.
         table limits: Limits = Limits::default();
+        /// The memory of the whole node, and what is given up when it gets short.
+        table memory: Memory = Memory::default();
         /// What keeps histories, and carries publications between nodes.
         table engine: Engine = Engine::default();
         /// The log, on standard error.
@@ -308,7 +310,7 @@ section! {
         value history_page: usize = safe().history_page;
         /// The most bytes of history that a node keeps in memory. Where there is no more room,
         /// the oldest publications go before their time, of the channel that is published in
-        /// first.
+        /// first. Never more than half of `memory.budget`.
         value history_bytes: Size = Size(safe().history_bytes);
         /// The most members that one presence request answers.
         value presence_page: usize = safe().presence_page;
@@ -334,6 +336,18 @@ section! {
         value connect_timeout: Duration = safe().connect_timeout;
         /// How long a connection that takes no bytes is kept.
         value write_timeout: Duration = safe().write_timeout;
+    }
+}
+
+section! {
+    /// The memory of the whole node.
+    Memory {
+        /// How much memory the node may take; 0 is three quarters of what the machine or the
+        /// container has. Histories take half of it at most. From 65 % of it on, things are given
+        /// up one after the other: logs are cut (65 %), newcomers are refused (75 %), clients that
+        /// do not take what they are owed are let go (80 %), histories go before their time
+        /// (85 %), publications are refused (95 %).
+        value budget: Size = Size(0);
     }
 }
 

@@ -57,6 +57,8 @@ pub struct Settings {
     pub grant_secret: Option<Secret>,
     /// How long a grant is good.
     pub grant_lifetime: Duration,
+    /// How many bytes of memory the node may take.
+    pub memory_budget: usize,
     /// The limit on everything.
     pub limits: Limits,
     /// What keeps histories.

@@ -65,7 +65,12 @@ async fn answer(service: GateService, request: Request<Incoming>) -> Response<Bo
 async fn ask(site: &Site, router: Router, request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let (limit, too_large) = api::room(site, &parts.headers);
-    let body = match collect(body, limit, too_large).await {
+    let reading = site.mailboxes.memory().take_in(longest(&body, limit));
+    let body = match reading {
+        Ok(_) => collect(body, limit, too_large).await,
+        Err(ref refusal) => Err(refusal.clone()),
+    };
+    let body = match body {
         Ok(body) => Body::from(body),
         Err(refusal) => return unread(parts.version, &refusal),
     };
@@ -83,6 +88,17 @@ fn unread(version: Version, refusal: &Refusal) -> Response<Body> {
         response.headers_mut().insert(header::CONNECTION, close);
     }
     response
+}
+
+/// Reads the body of a frame or a query, if there is room for it.
+async fn read(site: &Site, body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+    let _reading = site.mailboxes.memory().take_in(longest(&body, limit))?;
+    collect(body, limit, api::too_large(limit)).await
+}
+
+/// How long a body may turn out to be.
+fn longest(body: &Incoming, limit: usize) -> usize {
+    body.size_hint().upper().map_or(limit, |upper| limit.min(upper as usize))
 }
 
 /// Reads a body of at most `limit` bytes, from a client that does not take for ever.
@@ -172,7 +188,7 @@ async fn answer_poll(
     request: Request<Incoming>,
 ) -> Response<Body> {
     let limit = site.limits.frame_bytes;
-    let body = match collect(request.into_body(), limit, api::too_large(limit)).await {
+    let body = match read(&site, request.into_body(), limit).await {
         Ok(body) => body,
         Err(refusal) => return unread(head.version, &refusal),
     };
@@ -218,7 +234,7 @@ async fn answer_stream(
     request: Request<Incoming>,
 ) -> Response<Body> {
     let limit = site.limits.frame_bytes;
-    let body = match collect(request.into_body(), limit, api::too_large(limit)).await {
+    let body = match read(site, request.into_body(), limit).await {
         Ok(body) => body,
         Err(refusal) => return unread(head.version, &refusal),
     };

@@ -16,6 +16,9 @@ impl Worker {
         if let Some(leaving) = &*self.leaving.borrow() {
             return leaving.send_away(looks_in);
         }
+        if self.common.memory.refuses_newcomers() {
+            return Some(self.common.memory.turn_away());
+        }
         let most = self.common.handshakes;
         let full = most > 0 && state.sessions.handshakes() > most;
         full.then(|| {

@@ -238,6 +238,12 @@ impl Worker {
             let refusal = Refusal::until(Code::RateLimited, wait);
             return entry.session.handle_reply(number, Reply::Refused(refusal));
         }
+        if let Request::Publish(draft) = &request
+            && let Some(refusal) = state.post.refuses_publication(&draft.channel)
+            && let Some(entry) = state.sessions.touch(index)
+        {
+            return entry.session.handle_reply(number, Reply::Refused(refusal));
+        }
         let to = state.tickets.give(self.id, Waiting::Session(index, number));
         self.request(state, now, to, request);
     }

@@ -46,6 +46,7 @@ impl Worker {
             state.shard.handle_timeout(now);
             state.engine.handle_timeout(now);
             state.lane.retry();
+            self.tell_memory_now(state);
         });
     }
 }

@@ -48,8 +48,12 @@ impl Lane {
         if let Some(log) = stream_entry.log_of(wire) {
             let moved = log.remove(index, place == State::Live);
             moved.iter().for_each(|(place, index)| set_index(&mut self.readers, *place, *index));
-            log.forget_if_empty();
-            log.weigh(&mut self.weight.logs);
+            if log.is_empty() {
+                log.forget();
+            }
+            if log.is_empty() || log.has_let_go() {
+                log.weigh(&mut self.weight.logs);
+            }
         }
         stream_entry.logs.retain(|log| !log.is_empty());
         if stream_entry.logs.is_empty() {

@@ -47,6 +47,8 @@ pub(super) struct WireLog {
     /// What it weighed when it was last asked.
     weighed: usize,
     weighed_pages: usize,
+    /// Whether it had frames or pages then.
+    holds: bool,
 }
 
 impl Stream {
@@ -85,6 +87,7 @@ impl WireLog {
             live_behind: 0,
             weighed: 0,
             weighed_pages: 0,
+            holds: false,
         }
     }
 
@@ -94,7 +97,7 @@ impl WireLog {
 
     /// Whether it has let go of something since it was last asked for its weight.
     pub fn has_let_go(&self) -> bool {
-        self.caught_up == self.places.len() || self.pages.len() < self.weighed_pages
+        self.holds && (self.caught_up == self.places.len() || self.pages.len() < self.weighed_pages)
     }
 
     /// How much memory frames and pages take.
@@ -107,6 +110,7 @@ impl WireLog {
         let weight = self.weight();
         *total = *total + weight - self.weighed;
         (self.weighed, self.weighed_pages) = (weight, self.pages.len());
+        self.holds = self.frames.len() > 0 || self.weighed_pages > 0;
     }
 
     /// Everyone who reads this log.
@@ -173,11 +177,9 @@ impl WireLog {
         moved
     }
 
-    /// Lets go of everything when nobody reads it any more.
-    pub fn forget_if_empty(&mut self) {
-        if self.is_empty() {
-            (self.frames, self.pages) = (Log::new(0), Vec::new());
-        }
+    /// Lets go of everything: nobody reads it any more.
+    pub fn forget(&mut self) {
+        (self.frames, self.pages) = (Log::new(0), Vec::new());
     }
 
     /// The page that goes on from `offset`.

@@ -255,7 +255,9 @@ impl Lane {
         taken: usize,
         total: usize,
     ) -> Visit {
-        let owed = self.readers[key.0 as usize].owed_bytes();
+        // Without either it is owed nothing before or after.
+        let owes = taken < total || self.readers[key.0 as usize].owed.is_some();
+        let owed = if owes { self.owed_bytes(key) } else { 0 };
         let mut left = taken;
         for step in steps {
             let part = step.len().min(left);
@@ -266,7 +268,9 @@ impl Lane {
             self.take_step(key, step, part);
         }
         let reader = &mut self.readers[key.0 as usize];
-        self.weight.owed = self.weight.owed + reader.owed_bytes() - owed;
+        if owes {
+            self.weight.owed = self.weight.owed + reader.owed_bytes() - owed;
+        }
         if taken > 0 {
             reader.sent_at = now;
         }

@@ -54,9 +54,10 @@ impl Lane {
         self.weight.log_bytes_max = self.limits.log_bytes;
     }
 
-    /// Readers who are owed at least `least` private bytes, those with most first.
+    /// Readers who take nothing and are owed at least `least` private bytes, those with most first.
     pub fn most_owed(&self, least: usize) -> Vec<(usize, ReaderKey)> {
-        let owed = self.readers.iter().map(|(key, reader)| (reader.owed_bytes(), key));
+        let blocked = self.readers.iter().filter(|(_, reader)| reader.blocked);
+        let owed = blocked.map(|(key, reader)| (reader.owed_bytes(), key));
         let much = owed.filter(|(bytes, _)| *bytes >= least);
         let mut much: Vec<_> = much.map(|(bytes, key)| (bytes, ReaderKey(key as u32))).collect();
         much.sort_unstable_by(|a, b| b.cmp(a));
