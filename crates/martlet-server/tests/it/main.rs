@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, what cannot fail may end it")]
 
+/// As in the program: it gives memory back, which some of these tests measure.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 mod follower;
 mod http;
 mod link;
@@ -18,6 +22,7 @@ mod draining;
 mod identity;
 mod living;
 mod operations;
+mod overload;
 mod polling;
 mod presence;
 mod publishing;

@@ -106,6 +106,7 @@ impl WireLog {
     }
 
     /// Brings `total`, to which this log's weight was added when it was last asked, up to date.
+    #[inline(never)]
     pub fn weigh(&mut self, total: &mut usize) {
         let weight = self.weight();
         *total = *total + weight - self.weighed;

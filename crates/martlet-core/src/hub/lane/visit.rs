@@ -255,9 +255,38 @@ impl Lane {
         taken: usize,
         total: usize,
     ) -> Visit {
-        // Without either it is owed nothing before or after.
-        let owes = taken < total || self.readers[key.0 as usize].owed.is_some();
-        let owed = if owes { self.owed_bytes(key) } else { 0 };
+        // Else it is owed nothing before or after.
+        if taken < total || self.readers[key.0 as usize].owed.is_some() {
+            return self.take_owing(now, key, steps, taken, total);
+        }
+        self.take_steps(now, key, steps, taken, total)
+    }
+
+    /// The same for a reader that is owed something of its own, or will be.
+    #[inline(never)]
+    fn take_owing(
+        &mut self,
+        now: Instant,
+        key: ReaderKey,
+        steps: &[Step],
+        taken: usize,
+        total: usize,
+    ) -> Visit {
+        let before = self.owed_bytes(key);
+        let visit = self.take_steps(now, key, steps, taken, total);
+        self.weight.owed = self.weight.owed + self.owed_bytes(key) - before;
+        visit
+    }
+
+    #[inline(always)]
+    fn take_steps(
+        &mut self,
+        now: Instant,
+        key: ReaderKey,
+        steps: &[Step],
+        taken: usize,
+        total: usize,
+    ) -> Visit {
         let mut left = taken;
         for step in steps {
             let part = step.len().min(left);
@@ -268,9 +297,6 @@ impl Lane {
             self.take_step(key, step, part);
         }
         let reader = &mut self.readers[key.0 as usize];
-        if owes {
-            self.weight.owed = self.weight.owed + reader.owed_bytes() - owed;
-        }
         if taken > 0 {
             reader.sent_at = now;
         }
