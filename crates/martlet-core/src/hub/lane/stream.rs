@@ -46,9 +46,9 @@ pub(super) struct WireLog {
     live_behind: usize,
     /// What it weighed when it was last asked.
     weighed: usize,
-    weighed_pages: usize,
-    /// Whether it had frames or pages then.
-    holds: bool,
+    /// Whether it had frames or pages then, and has let go of some since.
+    held: bool,
+    let_go: bool,
 }
 
 impl Stream {
@@ -86,8 +86,8 @@ impl WireLog {
             caught_up: 0,
             live_behind: 0,
             weighed: 0,
-            weighed_pages: 0,
-            holds: false,
+            held: false,
+            let_go: false,
         }
     }
 
@@ -97,7 +97,7 @@ impl WireLog {
 
     /// Whether it has let go of something since it was last asked for its weight.
     pub fn has_let_go(&self) -> bool {
-        self.holds && (self.caught_up == self.places.len() || self.pages.len() < self.weighed_pages)
+        self.let_go
     }
 
     /// How much memory frames and pages take.
@@ -110,8 +110,8 @@ impl WireLog {
     pub fn weigh(&mut self, total: &mut usize) {
         let weight = self.weight();
         *total = *total + weight - self.weighed;
-        (self.weighed, self.weighed_pages) = (weight, self.pages.len());
-        self.holds = self.frames.len() > 0 || self.weighed_pages > 0;
+        self.weighed = weight;
+        (self.held, self.let_go) = (self.frames.len() > 0 || !self.pages.is_empty(), false);
     }
 
     /// Everyone who reads this log.
@@ -212,9 +212,11 @@ impl WireLog {
     fn clear_if_read(&mut self) {
         if self.caught_up == self.places.len() {
             self.frames.clear();
+            self.let_go = self.held;
         }
-        if self.caught_up + self.live_behind == self.places.len() {
+        if self.caught_up + self.live_behind == self.places.len() && !self.pages.is_empty() {
             self.pages = Vec::new();
+            self.let_go = self.held;
         }
     }
 }

@@ -256,7 +256,8 @@ impl Lane {
         total: usize,
     ) -> Visit {
         // Else it is owed nothing before or after.
-        if taken < total || self.readers[key.0 as usize].owed.is_some() {
+        let owed = matches!(steps.first(), Some(Step::Rest { .. } | Step::Owed { .. }));
+        if owed || taken < total {
             return self.take_owing(now, key, steps, taken, total);
         }
         self.take_steps(now, key, steps, taken, total)

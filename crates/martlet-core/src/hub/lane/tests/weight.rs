@@ -60,13 +60,15 @@ fn logs_stay_short_until_there_is_room_again() {
 #[test]
 fn what_readers_are_owed_is_found_by_its_size_and_let_go_but_for_a_frame_that_was_begun() {
     let mut bench = Bench::new(100, 10_000);
-    let [little, much, nothing] = [0; 3].map(|_| bench.reader(TEXT));
+    let [little, much, brisk] = [0; 3].map(|_| bench.reader(TEXT));
     bench.tell(little, "little");
+    bench.tell(brisk, "as much as can be, but it takes it");
     (0..5).for_each(|n| bench.tell(much, &format!("much {n}")));
+    bench.visit(little, 0);
     bench.visit(much, 4);
     let most = bench.lane.most_owed(1);
     let keys: Vec<_> = most.iter().map(|(_, key)| *key).collect();
-    assert_eq!(keys, [much, little], "not {nothing:?}");
+    assert_eq!(keys, [much, little], "not {brisk:?}");
     assert_eq!(bench.lane.most_owed(20).len(), 1);
     bench.lane.forget_owed(much);
     assert_eq!(bench.lane.owed_bytes(much), "h 0];".len());
@@ -75,5 +77,7 @@ fn what_readers_are_owed_is_found_by_its_size_and_let_go_but_for_a_frame_that_wa
     bench.lane.unblock(much);
     bench.sweep();
     assert_eq!(bench.heard(much), "[much 0];[the end];");
+    bench.lane.unblock(little);
+    bench.sweep();
     assert_eq!(bench.lane.owed_weight(), 0);
 }
