@@ -16,7 +16,6 @@ pub(super) fn follow(state: &mut State, index: SessionIndex, event: &Event) {
     let (Some(reader), Some(attachment)) = (entry.reader, entry.attachment.as_mut()) else {
         return;
     };
-    let events = attachment.kind.form == crate::wire::Form::Events;
     let Some(opening) = attachment.opening.as_mut() else { return };
     match event {
         Event::Connected(_) => {
@@ -31,9 +30,6 @@ pub(super) fn follow(state: &mut State, index: SessionIndex, event: &Event) {
             decide(opening, Err(refusal.clone()));
             answered(state, index);
         }
-        // A browser's EventSource never comes back after an answer with an error: it is told to
-        // come back later by a stream that ends.
-        Event::Closing(close) if close.reconnect() && events => decide(opening, Ok(())),
         Event::Closing(close) => {
             let refusal =
                 Refusal { code: close.code, detail: close.detail.clone(), after: close.after };

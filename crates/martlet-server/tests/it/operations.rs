@@ -117,7 +117,7 @@ async fn counts_are_text_that_prometheus_reads() {
         let (name, value) = line.split_once(' ').unwrap();
         assert!(name.starts_with("martlet_"), "{line}");
         value.parse::<f64>().unwrap();
-        let family = name.trim_end_matches("_total");
+        let family = name.split('{').next().unwrap().trim_end_matches("_total");
         assert!(text.contains(&format!("# HELP {family} ")), "{name} says what it counts");
     }
 }

@@ -121,9 +121,8 @@ fn json_examples_parse() {
 /// systemd is not where the tests run; what is shown of its units is what `deploy/` has.
 #[test]
 fn unit_examples_are_lines_of_those_in_deploy() {
-    let units = ["martlet.service", "martlet.socket"].map(|unit| {
-        std::fs::read_to_string(root().join("deploy/systemd").join(unit)).unwrap()
-    });
+    let units = ["martlet.service", "martlet.socket"]
+        .map(|unit| std::fs::read_to_string(root().join("deploy/systemd").join(unit)).unwrap());
     for page in &pages() {
         for block in page.blocks.iter().filter(|block| block.language == "ini") {
             let mut lines = block.text.lines().filter(|line| !line.is_empty());
