@@ -11,12 +11,14 @@
 //! If any of it fails before the last step, the node goes on as if nothing had been. A successor
 //! that has not got everything never serves.
 
+mod gate;
 mod giving;
 mod heritage;
 mod line;
 mod listeners;
 mod taking;
 
+pub(crate) use gate::{Gate, closed};
 pub use giving::{Giver, NotTaken};
 pub use heritage::{Beginning, Heritage};
 pub use line::{Broken, Patience};

@@ -26,7 +26,7 @@ use crate::config::{EngineAddress, Settings, Tls as TlsSettings};
 use crate::doors::{Entrance, Site};
 use crate::drain::{Stage, reached};
 use crate::engine::{Far, engine};
-use crate::handover::{Beginning, Broken, Giver, Listeners};
+use crate::handover::{self, Beginning, Broken, Gate, Giver, Listeners};
 use crate::identity::Verifier;
 use crate::mail::{self, Mail, Mailboxes, Post};
 use crate::memory::Memory;
@@ -108,11 +108,11 @@ impl Node {
         let memory = Arc::new(Memory::new(settings.memory_budget, settings.workers));
         let mailboxes = Mailboxes::new(boxes, heritage.seed, Arc::clone(&memory));
         let tls = tls(settings)?;
-        let (open, opened) = watch::channel(open);
+        let gate = Gate::new(open);
         let mut threads = Vec::new();
         let node = NodeId::new(random::bits() as u32);
         let revoked = Arc::new(heritage.revoked(settings.grant_lifetime));
-        let shared = (listeners.share()?, open, mailboxes.clone());
+        let shared = (listeners.share()?, gate.clone(), mailboxes.clone());
         let giver = Giver::new(shared, &heritage, Arc::clone(&revoked), stores.len() > 0);
         let about =
             About { address: settings.address.clone(), ..About::of(&addresses, settings.workers) };
@@ -149,14 +149,14 @@ impl Node {
         let verifier = Arc::clone(&common.verifier);
         let stages = site.drain.stages();
         threads.push(spawn("martlet-accept".into(), move || {
-            accept(listeners, mailboxes, verifier, (opened, stages))
+            accept(listeners, mailboxes, verifier, (gate, stages))
         })?);
         Ok(Self { site, giver, addresses, threads, member })
     }
 
     /// Lets a node accept that was begun closed.
     pub fn open(&self) {
-        self.giver.open.send_replace(true);
+        self.giver.gate.open();
     }
 
     /// What it can give to a successor.
@@ -337,15 +337,15 @@ async fn accept(
     listeners: Listeners,
     mailboxes: Mailboxes,
     verifier: Arc<Verifier>,
-    (open, stages): (watch::Receiver<bool>, watch::Receiver<Stage>),
+    (gate, stages): (Gate, watch::Receiver<Stage>),
 ) {
     tokio::task::spawn_local(verifier.keep_fresh());
     tokio::task::spawn_local(Arc::clone(mailboxes.memory()).watch());
     let loops = listeners.into_sockets().enumerate().map(|(offset, listener)| {
-        let (mailboxes, open, stages) = (mailboxes.clone(), open.clone(), stages.clone());
+        let (mailboxes, gate, stages) = (mailboxes.clone(), gate.clone(), stages.clone());
         tokio::task::spawn_local(async move {
             tokio::select! {
-                () = accept_from(listener, offset, mailboxes, open) => {}
+                () = accept_from(listener, offset, mailboxes, gate) => {}
                 () = reached(stages, Stage::Ending) => {}
             }
         })
@@ -357,27 +357,19 @@ async fn accept(
     }
 }
 
-/// Accepts whenever the node is open.
-async fn accept_from(
-    listener: TcpListener,
-    mut next: usize,
-    mailboxes: Mailboxes,
-    mut open: watch::Receiver<bool>,
-) {
+/// Accepts whenever the gate is open.
+async fn accept_from(listener: TcpListener, mut next: usize, mailboxes: Mailboxes, gate: Gate) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "accepting did not begin"),
     };
-    // An error means that the node is gone.
-    while open.wait_for(|open| *open).await.is_ok() {
-        let deal = |socket, _| {
-            next = (next + 1) % mailboxes.workers();
-            // A worker that is gone takes the connection with it.
-            let _ = mailboxes.send(LaneId(next as u16), vec![Mail::Socket(socket)]);
-        };
-        listen::accept(&listener, deal, async {
-            let _ = open.wait_for(|open| !*open).await;
-        })
-        .await;
-    }
+    let mut deal = |socket, _| {
+        next = (next + 1) % mailboxes.workers();
+        // A worker that is gone takes the connection with it.
+        let _ = mailboxes.send(LaneId(next as u16), vec![Mail::Socket(socket)]);
+    };
+    gate.while_open(async |open| {
+        listen::accept(&listener, &mut deal, handover::closed(open)).await
+    })
+    .await;
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use martlet_core::hub::LaneId;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
-use super::Listeners;
+use super::gate::Gate;
 use super::heritage::{Asked, Heritage, Taken, Told};
 use super::line::{Broken, Line, Patience, Word};
+use super::listeners::Listeners;
 use crate::mail::{Mail, Mailboxes};
 use crate::revoked::Revoked;
 
@@ -28,12 +29,19 @@ pub enum NotTaken {
     Untaken(Broken),
 }
 
+impl NotTaken {
+    /// Whether the process at the other end has hung up, most likely because it has ended.
+    pub fn gone(&self) -> bool {
+        let (Self::Unstarted(why) | Self::Untaken(why)) = self;
+        matches!(why, Broken::Gone)
+    }
+}
+
 /// What a node can give to its successor. Cloned from the node, so that giving has a thread of
 /// its own.
 pub struct Giver {
     pub(crate) listeners: Listeners,
-    /// Whether the node accepts.
-    pub(crate) open: watch::Sender<bool>,
+    pub(crate) gate: Gate,
     pub(crate) mailboxes: Mailboxes,
     pub(crate) seed: u64,
     pub(crate) secret: Bytes,
@@ -43,23 +51,23 @@ pub struct Giver {
 }
 
 impl Giver {
-    /// What a node has to give: its sockets, whether it accepts from them, and its workers; what
+    /// What a node has to give: its sockets, the gate before them, and its workers; what
     /// it began with; and what is in its memory.
     pub(crate) fn new(
-        (listeners, open, mailboxes): (Listeners, watch::Sender<bool>, Mailboxes),
+        (listeners, gate, mailboxes): (Listeners, Gate, Mailboxes),
         heritage: &Heritage,
         revoked: Arc<Revoked>,
         memory: bool,
     ) -> Self {
         let (seed, secret) = (heritage.seed, heritage.secret.clone());
-        Self { listeners, open, mailboxes, seed, secret, revoked, memory }
+        Self { listeners, gate, mailboxes, seed, secret, revoked, memory }
     }
 
     /// The same once more.
     pub(crate) fn share(&self) -> io::Result<Self> {
         Ok(Self {
             listeners: self.listeners.share()?,
-            open: self.open.clone(),
+            gate: self.gate.clone(),
             mailboxes: self.mailboxes.clone(),
             secret: self.secret.clone(),
             revoked: Arc::clone(&self.revoked),
@@ -67,8 +75,8 @@ impl Giver {
         })
     }
 
-    /// Gives everything to the process at the other end. Blocks until that one serves. If it
-    /// fails, end that process, and then [`resume`](Self::resume).
+    /// Gives everything to the process at the other end. Blocks until that one serves, on a thread
+    /// of a runtime that is there to block. If it fails, end that process, and then [`resume`](Self::resume).
     pub fn give(&self, stream: UnixStream, patience: Patience) -> Result<(), NotTaken> {
         let mut line = Line::new(stream);
         let asked = self.give_sockets(&mut line, patience).map_err(NotTaken::Unstarted)?;
@@ -80,7 +88,7 @@ impl Giver {
     /// There is no successor: the node accepts and publishes as before.
     pub fn resume(&self) {
         self.settle(false);
-        self.open.send_replace(true);
+        self.gate.open();
     }
 
     fn give_sockets(&self, line: &mut Line, patience: Patience) -> Result<Asked, Broken> {
@@ -94,7 +102,7 @@ impl Giver {
 
     fn give_rest(&self, line: &mut Line, patience: Patience, asked: &Asked) -> Result<(), Broken> {
         // Whoever comes now waits for the successor.
-        self.open.send_replace(false);
+        self.gate.close(patience.step)?;
         let workers = if self.memory && asked.memory { self.mailboxes.workers() } else { 0 };
         let told = Told { seed: self.seed, secret: self.secret.to_vec(), workers };
         line.say(Word::Begin, &json(&told)?, patience.step)?;

@@ -1,5 +1,6 @@
 //! Two nodes of one process, and sides of the line that do not do their part.
 
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::thread;
@@ -109,11 +110,11 @@ fn hopeless() -> Vec<(&'static str, Hopeless)> {
     vec![
         ("gone", drop),
         ("garbage", |mut stream| {
-            std::io::Write::write_all(&mut stream, &[b'x'; 100]).unwrap();
+            stream.write_all(&[b'x'; 100]).unwrap();
             thread::sleep(SHORT.start * 2);
         }),
         ("a word that is too long", |mut stream| {
-            std::io::Write::write_all(&mut stream, &[b'A', 255, 255, 255, 255]).unwrap();
+            stream.write_all(&[b'A', 255, 255, 255, 255]).unwrap();
             thread::sleep(SHORT.start * 2);
         }),
         ("silent", |_stream| thread::sleep(SHORT.start * 2)),
@@ -160,7 +161,7 @@ async fn without_a_successor_a_node_goes_on() {
         assert!(given.is_err(), "{what}");
         offset += 20;
         assert_eq!(publishing.await.unwrap(), offset, "{what}: all that waited was taken");
-        TcpStream::connect(node.addresses()[0]).unwrap();
+        self::api(&node).history("a", HistoryQuery::default()).await.unwrap();
     }
     // And the next one takes over still.
     let (given, after) =
@@ -171,8 +172,40 @@ async fn without_a_successor_a_node_goes_on() {
     node.stop_for_successor(Plan::at_once(GRACE)).await;
 }
 
+#[tokio::test]
+async fn whoever_comes_meanwhile_waits_and_is_answered() {
+    let node = Node::start(&settings(2, &[any()])).unwrap();
+    let at = node.addresses()[0];
+    let (given, visitor) = with_successor(&node, LONG, move |stream| {
+        let mut line = Line::new(stream);
+        line.receive(LONG.step).unwrap();
+        line.say(Word::Ask, br#"{"memory":true}"#, LONG.step).unwrap();
+        line.expect(Word::Sockets, LONG.step).unwrap();
+        line.expect(Word::Begin, LONG.step).unwrap();
+        let mut visitor = TcpStream::connect(at).unwrap();
+        visitor
+            .write_all(b"GET /health HTTP/1.1\r\nConnection: close\r\nHost: localhost\r\n\r\n")
+            .unwrap();
+        visitor.set_read_timeout(Some(SHORT.step)).unwrap();
+        visitor.read_exact(&mut [0]).expect_err("nobody accepts, here or there");
+        visitor
+    })
+    .await;
+    assert!(given.is_err());
+    let answered = tokio::task::spawn_blocking(move || {
+        let (mut visitor, mut answer) = (visitor, String::new());
+        visitor.set_read_timeout(Some(LONG.step)).unwrap();
+        visitor.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    let answer = answered.await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    node.stop(GRACE).await;
+}
+
 /// What a node says, word for word, as far as it comes before it ends.
 fn say_some(stream: UnixStream, words: usize, listener: &TcpListener) {
+    let end = stream.try_clone().unwrap();
     let mut line = Line::new(stream);
     let begin = br#"{"seed":1,"secret":[1,2,3],"workers":1}"#;
     let all: [(Word, &[u8]); 3] =
@@ -184,6 +217,8 @@ fn say_some(stream: UnixStream, words: usize, listener: &TcpListener) {
         // The successor may be gone.
         let _ = line.say(word, message, LONG.step);
     }
+    end.shutdown(std::net::Shutdown::Write).unwrap();
+    while line.hear(LONG.step).is_ok() {}
 }
 
 #[test]
@@ -209,7 +244,7 @@ fn a_successor_understands_no_garbage() {
     words.push(vec![1, b'L', 255, 255, 255, 0, b'[']);
     for word in words {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
-        std::io::Write::write_all(&mut theirs, &word).unwrap();
+        theirs.write_all(&word).unwrap();
         theirs.shutdown(std::net::Shutdown::Write).unwrap();
         let taken = take(ours, &settings(1, &[any()]));
         assert!(matches!(taken.err(), Some(StartError::Left(_))), "{word:?}");

@@ -245,10 +245,32 @@ fn long_histories_and_large_publications_go_in_several_pieces() {
     }
     let pieces = before.pieces();
     assert!(pieces.len() > 5 && pieces.iter().all(|piece| piece.len() < 500_000));
+    for missing in 0..pieces.len() {
+        let mut rest = pieces.clone();
+        rest.remove(missing);
+        assert!(before.successor(2, rest).is_err(), "piece {missing} of {}", pieces.len());
+    }
     let mut after = before.successor(2, pieces).unwrap();
     before.settle(false);
     assert_eq!(after.read(3, Range::After(0), 1_000).publications.len(), 200);
     alike(&mut before, &mut after);
+}
+
+#[test]
+fn ids_rise_also_from_one_process_to_the_next() {
+    let mut before = Process::start(2);
+    before.pass(1_000);
+    let old: Vec<_> = (0..20).map(|_| before.append(3, draft(3, None, 1)).0).collect();
+    // No time passes, and the wall clock jumps back.
+    for back in [0, 500] {
+        let pieces = before.pieces();
+        before.wall -= back;
+        let mut after = before.successor(1, pieces).unwrap();
+        before.settle(false);
+        let (next, _) = after.append(3, draft(3, None, 1));
+        let newest = old.last().unwrap();
+        assert!(next.id > newest.id && next.time >= newest.time, "{newest:?} {next:?}");
+    }
 }
 
 #[test]

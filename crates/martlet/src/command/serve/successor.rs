@@ -7,7 +7,8 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use martlet_server::handover::{Patience, Taker};
 use martlet_server::node::Node;
@@ -17,6 +18,10 @@ const MARK: &str = "_MARTLET_SUCCEEDS";
 
 /// What systemd says to the process that it starts, and to no other.
 const PASSED: [&str; 3] = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"];
+
+/// How long a process gets to end that has hung up, so that it can be said how it did.
+const LAST_STEPS: u32 = 50;
+const LAST_STEP: Duration = Duration::from_millis(10);
 
 /// How this process was started, to start another like it.
 #[derive(Debug)]
@@ -71,16 +76,25 @@ impl Heir {
         self.0 = None;
     }
 
-    /// Ends it, if it has not ended; says how it did if so.
-    fn end(&mut self) -> Option<String> {
-        let mut child = self.0.take()?;
-        let ended = child.try_wait().ok().flatten();
-        if ended.is_none() {
-            // It may end just now by itself.
+    /// How it has ended, if it does so by itself: it has hung up, and may be on its way.
+    async fn ended(&mut self) -> Option<ExitStatus> {
+        let child = self.0.as_mut()?;
+        for _ in 0..LAST_STEPS {
+            if let Some(status) = child.try_wait().ok().flatten() {
+                return Some(status);
+            }
+            tokio::time::sleep(LAST_STEP).await;
+        }
+        None
+    }
+
+    /// Ends it, if it has not ended.
+    fn end(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            // It may have ended by itself.
             let _ = child.kill();
             let _ = child.wait();
         }
-        ended.map(|status| status.to_string())
     }
 }
 
@@ -114,9 +128,11 @@ pub async fn hand_over(program: &Program, node: &Node) -> Result<u32, String> {
         }
         Err(error) => {
             // First the other process ends, so that there are never two that publish.
-            let ended = heir.end().map(|how| format!(" ({how})")).unwrap_or_default();
+            let ended = if error.gone() { heir.ended().await } else { None };
+            heir.end();
             giver.resume();
-            Err(format!("{error}{ended}"))
+            let how = ended.map(|status| format!(" ({status})")).unwrap_or_default();
+            Err(format!("{error}{how}"))
         }
     }
 }

@@ -47,6 +47,10 @@ impl Beside {
         std::fs::create_dir_all(directory.join("deploy")).unwrap();
         for file in std::fs::read_dir(root.join("deploy")).unwrap() {
             let file = file.unwrap();
+            // Units of systemd are not run.
+            if file.file_type().unwrap().is_dir() {
+                continue;
+            }
             let text = std::fs::read_to_string(file.path()).unwrap();
             let text = self.rewritten(&text).replace("127.0.0.1:8000", server);
             std::fs::write(directory.join("deploy").join(file.file_name()), text).unwrap();

@@ -3,14 +3,15 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use martlet_client::{Client, Message, Options};
 
 use super::house::{House, runs};
 use crate::cluster::counter::Counters;
-use crate::cluster::process::{have, until};
+use crate::cluster::http::{Ask, Held};
+use crate::cluster::process::{PATIENCE, have, until};
 use crate::cluster::reader::Readers;
 use crate::cluster::redis::Redis;
 use crate::cluster::verdict::Case;
@@ -36,6 +37,25 @@ async fn everybody_reads_on_through_three_successors() {
     let epochs: std::collections::HashSet<_> =
         accepted.iter().map(|accepted| accepted.position.epoch).collect();
     assert_eq!(epochs.len(), 1, "it is one history");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_is_told_when_to_come_back() {
+    let mut house = House::open();
+    let path = "/v1/stream?channel=told";
+    let mut held = Held::open(house.address(), Ask::get(path), PATIENCE).await.unwrap();
+    house.publish("told", "1").await;
+    while !held.line().await.unwrap().unwrap().contains("\"publication\"") {}
+    house.hand_over().await;
+    let close = loop {
+        let line = held.line().await.unwrap().expect("the close comes first");
+        let told: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        if told.get("close").is_some() {
+            break told["close"].clone();
+        }
+    };
+    assert_eq!((close["code"].as_u64(), close["reconnect"].as_bool()), (Some(3000), Some(true)));
+    assert!(close["after"].as_u64().is_some_and(|after| after < 10_000), "{close}");
 }
 
 /// With a cluster's engine there is nothing to hand over but the sockets.
@@ -89,33 +109,33 @@ async fn a_client_publishes_on_without_an_error() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_connection_is_refused_or_reset_at_any_time() {
     let mut house = House::open();
-    let stop = Arc::new(AtomicBool::new(false));
+    let (stop, visits) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let visiting: Vec<_> = (0..2)
         .map(|_| {
-            let (stop, at) = (stop.clone(), house.address());
+            let (stop, visits, at) = (stop.clone(), visits.clone(), house.address());
             std::thread::spawn(move || {
-                let mut visits = 0;
                 while !stop.load(Ordering::Relaxed) {
-                    visit(at).unwrap_or_else(|error| panic!("visit {visits}: {error}"));
-                    visits += 1;
+                    visit(at).unwrap_or_else(|error| panic!("{visits:?}: {error}"));
+                    visits.fetch_add(1, Ordering::Relaxed);
                 }
-                visits
             })
         })
         .collect();
     for _ in 0..5 {
         house.hand_over().await;
+        let before = visits.load(Ordering::Relaxed);
+        let more = async || visits.load(Ordering::Relaxed) > before + 10;
+        until("more are answered", more).await;
     }
     stop.store(true, Ordering::Relaxed);
-    let visits: Vec<usize> = visiting.into_iter().map(|v| v.join().unwrap()).collect();
+    visiting.into_iter().for_each(|visiting| visiting.join().unwrap());
     eprintln!("five successors, and {visits:?} connections meanwhile: each was answered");
-    assert!(visits.iter().all(|visits| *visits > 5), "{visits:?}");
 }
 
 /// Connects, asks and hears the whole answer.
 fn visit(at: SocketAddr) -> std::io::Result<()> {
     let mut socket = TcpStream::connect(at)?;
-    socket.set_read_timeout(Some(crate::cluster::process::PATIENCE))?;
+    socket.set_read_timeout(Some(PATIENCE))?;
     socket.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     socket.read_to_string(&mut answer)?;
