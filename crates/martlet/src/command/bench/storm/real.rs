@@ -57,8 +57,8 @@ pub struct RealArguments {
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
 
-    /// How many follow each channel
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// How many of them follow each channel; one more watches it at a node that stays
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     followers: u32,
 
     /// How long is measured before, in seconds
@@ -123,7 +123,7 @@ struct Measured {
     peak_of_even: f64,
     away_us: Latency,
     never: usize,
-    /// Of publications to those who kept their connections: before, and while others came back.
+    /// Of publications to those who watch at nodes that stay: before, and while others came back.
     before_us: Latency,
     during_us: Latency,
     p99_of_before: f64,
@@ -188,7 +188,7 @@ impl Row for Measured {
 /// Runs it.
 pub fn run(real: &Real, json: bool) -> Result<(), Failure> {
     let (clients, note) = real.affordable();
-    let channels = (clients / real.arguments.followers as usize).max(1);
+    let channels = real.channels(clients);
     let settings = Settings {
         clients,
         nodes: real.nodes,
@@ -217,7 +217,13 @@ impl Real {
     /// How many clients can be there, and what to say about the others.
     fn affordable(&self) -> (usize, Option<String>) {
         let wanted = self.arguments.real.unwrap_or_default() as usize;
-        files::affordable(wanted, 1)
+        let watchers = self.channels(wanted);
+        let (all, note) = files::affordable(wanted + watchers, 1);
+        (all - watchers.min(all / 2), note)
+    }
+
+    fn channels(&self, clients: usize) -> usize {
+        (clients / self.arguments.followers as usize).max(1)
     }
 
     /// How many balancers so many clients need: each may have as many files open as this program,
@@ -247,17 +253,20 @@ impl Real {
         &self,
         scenario: Scenario,
         clients: Clients,
-        numbers: [usize; 2],
+        [count, channels]: [usize; 2],
     ) -> Result<Measured, Failure> {
-        let (fleet, balancers) = self.start(numbers[0])?;
+        let (fleet, balancers) = self.start(count)?;
         let doors: Vec<Door> = fleet.nodes.iter().map(|node| node.door.clone()).collect();
         let mut entrances: Vec<_> = balancers.iter().map(|it| it.address).collect();
         if entrances.is_empty() {
             entrances.extend(doors.iter().map(|door| door.address));
         }
-        let mut followers = Followers::new(&doors[0], entrances, clients, numbers)?;
-        followers.open(PARALLEL, opening_patience(numbers[0]))?;
-        let names = (0..numbers[1]).map(|channel| doors[0].channel(channel)).collect();
+        let stay = doors[1..].iter().map(|door| door.address).collect();
+        let mut followers = Followers::new(&doors[0], entrances, stay, channels)?;
+        followers.add(channels, clients, true);
+        followers.add(count, clients, false);
+        followers.open(PARALLEL, opening_patience(count))?;
+        let names = (0..channels).map(|channel| doors[0].channel(channel)).collect();
         let pace = Duration::from_secs(1) / self.arguments.rate;
         let mut publisher = Publisher::connect(&doors[1..], names, pace, 128)?;
         let storm = Storm { real: self, scenario, clients, first: doors[0].address };

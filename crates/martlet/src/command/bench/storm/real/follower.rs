@@ -46,12 +46,12 @@ impl Stage {
 pub struct Follower {
     /// What it follows.
     pub channel: usize,
+    /// Whether it is there to see how long publications take.
+    pub watches: bool,
     /// Its waits.
     pub policy: Policy,
     /// How far it has come.
     pub stage: Stage,
-    /// How often it was connected and lost that.
-    pub losses: u32,
     /// When it lost its connection last.
     pub lost_at: Option<Instant>,
     /// When it set out last.
@@ -82,9 +82,9 @@ impl Follower {
     pub fn new(channel: usize, policy: Policy, now: Instant) -> Self {
         Self {
             channel,
+            watches: false,
             policy,
             stage: Stage::Away,
-            losses: 0,
             lost_at: None,
             begun: now,
             tries: 0,
@@ -273,7 +273,7 @@ impl Follower {
     ) -> Option<Duration> {
         self.socket = None;
         if self.stage == Stage::Live {
-            (self.lost_at, self.tries, self.losses) = (Some(now), 0, self.losses + 1);
+            (self.lost_at, self.tries) = (Some(now), 0);
         }
         let wait = match self.unwanted {
             true => None,

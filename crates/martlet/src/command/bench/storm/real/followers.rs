@@ -20,8 +20,12 @@ use crate::command::bench::storm::flow::Flow;
 use crate::command::bench::storm::policy::{Clients, Loss};
 use crate::failure::Failure;
 
-/// Events taken in one turn, so few that publications go out in time.
-const EVENTS: usize = 64;
+/// Events taken in one turn, so few that publications go out in time, and that those who watch
+/// are not kept waiting.
+const EVENTS: usize = 16;
+
+/// What is ready when anybody of those is who watch.
+const WATCHERS: u64 = u64::MAX;
 
 /// What one read takes at most.
 const READ_BYTES: usize = 64 * 1024;
@@ -55,11 +59,15 @@ pub struct Followers {
     door: Door,
     /// Where they come in.
     pub entrances: Vec<SocketAddr>,
+    /// Where those come in who watch.
+    watched: Vec<SocketAddr>,
     names: Vec<String>,
     all: Vec<Follower>,
     live: usize,
     coming: usize,
     epoll: OwnedFd,
+    /// Those who watch have their own, which is looked at first.
+    watch: OwnedFd,
     due: BinaryHeap<Reverse<(Instant, u32)>>,
     events: Vec<epoll::Event>,
     buffer: Vec<u8>,
@@ -89,37 +97,49 @@ impl Counted {
 }
 
 impl Followers {
-    /// So many, none of them there yet, who go round these channels.
+    /// Nobody, who will come in by these entrances; those who watch by others.
     pub fn new(
         door: &Door,
         entrances: Vec<SocketAddr>,
-        clients: Clients,
-        [count, channels]: [usize; 2],
+        watched: Vec<SocketAddr>,
+        channels: usize,
     ) -> Result<Self, Failure> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC);
-        let epoll = epoll.map_err(|error| Failure::failed(format!("cannot wait: {error}")))?;
-        let (now, mut dice) = (Instant::now(), Dice::new(1));
-        let all = (0..count)
-            .map(|number| Follower::new(number % channels, clients.policy(dice.roll()), now));
-        let all = all.collect();
+        let failed = |error| Failure::failed(format!("cannot wait: {error}"));
+        let create = || epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failed);
+        let (epoll, watch, now) = (create()?, create()?, Instant::now());
+        let number = epoll::EventData::new_u64(WATCHERS);
+        epoll::add(&epoll, &watch, number, epoll::EventFlags::IN).map_err(failed)?;
         Ok(Self {
             door: door.clone(),
             entrances,
+            watched,
             names: (0..channels).map(|channel| door.channel(channel)).collect(),
-            all,
+            all: Vec::new(),
             live: 0,
             coming: 0,
             epoll,
+            watch,
             due: BinaryHeap::new(),
             events: Vec::with_capacity(EVENTS),
             buffer: vec![0; READ_BYTES],
-            dice,
+            dice: Dice::new(1),
             began: now,
             swept: now,
             ledger: Ledger::new(channels),
             counted: Counted::new(),
             counts_from: now,
         })
+    }
+
+    /// So many more, none of them there yet, who go round the channels.
+    pub fn add(&mut self, count: usize, clients: Clients, watches: bool) {
+        let now = Instant::now();
+        for number in 0..count {
+            let policy = clients.policy(self.dice.roll());
+            let mut follower = Follower::new(number % self.names.len(), policy, now);
+            follower.watches = watches;
+            self.all.push(follower);
+        }
     }
 
     /// All of them.
@@ -167,15 +187,17 @@ impl Followers {
             return self.due.push(Reverse((now + wait, who as u32)));
         }
         self.counted.arrivals.add(moment, 1);
-        let entrance = self.entrances[self.dice.below(self.entrances.len() as u64) as usize];
         let follower = &mut self.all[who];
+        let entrances = if follower.watches { &self.watched } else { &self.entrances };
+        let entrance = entrances[self.dice.below(entrances.len() as u64) as usize];
         if follower.begin(&self.door, entrance, now).is_err() {
             return self.lose(who, Loss::Cut);
         }
         self.coming += 1;
         let number = epoll::EventData::new_u64(who as u64);
         let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT;
-        let added = follower.socket().map(|socket| epoll::add(&self.epoll, socket, number, flags));
+        let epoll = if follower.watches { &self.watch } else { &self.epoll };
+        let added = follower.socket().map(|socket| epoll::add(epoll, socket, number, flags));
         if !matches!(added, Some(Ok(()))) {
             self.lose(who, Loss::Cut);
         }
@@ -186,19 +208,26 @@ impl Followers {
         let now = Instant::now();
         let until = self.due.peek().map(|Reverse((at, _))| at.saturating_duration_since(now));
         let timeout = until.map_or(timeout, |until| until.min(timeout));
+        self.serve_ready(false, timeout)?;
+        self.serve_ready(true, Duration::ZERO)?;
+        self.set_out();
+        Ok(())
+    }
+
+    /// Moves on those who are ready, of those who watch or of the others.
+    fn serve_ready(&mut self, watching: bool, timeout: Duration) -> Result<(), Failure> {
         let mut events = std::mem::take(&mut self.events);
         events.clear();
         let timeout = Timespec::try_from(timeout).expect("a turn is short");
-        let room = rustix::buffer::spare_capacity(&mut events);
-        match epoll::wait(&self.epoll, room, Some(&timeout)) {
+        let epoll = if watching { &self.watch } else { &self.epoll };
+        match epoll::wait(epoll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(Failure::failed(format!("cannot wait: {error}"))),
         }
-        for event in &events {
+        for event in events.iter().filter(|event| event.data.u64() != WATCHERS) {
             self.serve(event.data.u64() as usize, event.flags);
         }
         self.events = events;
-        self.set_out();
         Ok(())
     }
 
@@ -263,7 +292,8 @@ impl Followers {
         let mut flags = epoll::EventFlags::IN;
         flags.set(epoll::EventFlags::OUT, waits);
         let number = epoll::EventData::new_u64(who as u64);
-        if epoll::modify(&self.epoll, socket, number, flags).is_err() {
+        let epoll = if follower.watches { &self.watch } else { &self.epoll };
+        if epoll::modify(epoll, socket, number, flags).is_err() {
             self.lose(who, Loss::Cut);
         }
     }

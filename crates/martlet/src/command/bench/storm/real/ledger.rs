@@ -1,5 +1,5 @@
-//! What was published and what came of it: how long deliveries took to those who never lost their
-//! connection, and whether everybody got everything, once and in order.
+//! What was published and what came of it: how long deliveries to those took who watch, and whether
+//! everybody got everything, once and in order.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ mod tests;
 pub struct Ledger {
     /// When each publication of each channel was meant to be sent.
     sent: Vec<Vec<Instant>>,
-    /// When a delivery came to somebody who never lost the connection, and how long it took.
+    /// When a delivery came to somebody who watches, and how long it took.
     taken: Vec<(Instant, Duration)>,
     /// What came that is not the next one.
     pub faults: Faults,
@@ -58,7 +58,7 @@ impl Ledger {
         self.faults.lost += number - follower.next;
         follower.next = number + 1;
         let sent = self.sent[follower.channel].get(number as usize);
-        if let Some(sent) = sent.filter(|_| follower.losses == 0) {
+        if let Some(sent) = sent.filter(|_| follower.watches) {
             self.taken.push((now, now.saturating_duration_since(*sent)));
         }
     }
