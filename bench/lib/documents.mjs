@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs";
 import { writeCluster } from "./cluster.mjs";
 import { latest } from "./places.mjs";
 import { writeDocument } from "./report.mjs";
+import { writeStorm } from "./storm.mjs";
 
 writeDocument(JSON.parse(readFileSync(latest, "utf8")));
 writeCluster();
+writeStorm();

@@ -16,3 +16,8 @@ export const plots = join(root, "docs/performance");
 export const clusterResults = join(bench, "results/cluster.json");
 /** And their document. */
 export const clusterDocument = join(root, "docs/performance-cluster.md");
+/** What storms came to. */
+export const stormResults = join(bench, "results/storm.json");
+/** Their document, and where its plots are. */
+export const stormDocument = join(root, "docs/draining.md");
+export const stormPlots = join(root, "docs/draining");

@@ -4,7 +4,7 @@
  */
 import { written } from "./figures.mjs";
 
-const width = 760;
+export const width = 760;
 const left = 190;
 const right = 76;
 const bar = 13;
@@ -12,7 +12,7 @@ const gap = 10;
 const top = 62;
 const ours = ["#2f81f7", "#7db3fb"];
 const theirs = ["#8a8f98", "#b9bdc4"];
-const ink = "#7a828c";
+export const ink = "#7a828c";
 
 /**
  * Horizontal bars: a group for each name, with a bar for each series in it. `ours` says which names are martlet's. With
@@ -81,17 +81,17 @@ function legend(name, at) {
   return [box(ours[at % 2], 0), box(theirs[at % 2], 12), text(x + 28, 40, name)];
 }
 
-function text(x, y, words, { anchor = "start", size = 11, weight = 400 } = {}) {
+export function text(x, y, words, { anchor = "start", size = 11, weight = 400 } = {}) {
   return (
     `<text x="${x}" y="${y}" text-anchor="${anchor}" font-size="${size}" font-weight="${weight}" fill="${ink}">` +
     `${escaped(String(words))}</text>`
   );
 }
 
-function tenth(value) {
+export function tenth(value) {
   return Math.round(value * 10) / 10;
 }
 
-function escaped(words) {
+export function escaped(words) {
   return words.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

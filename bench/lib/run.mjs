@@ -16,6 +16,7 @@ import { bench, latest } from "./places.mjs";
 import { loops, plan } from "./plan.mjs";
 import { end, endAll, endAllOnSignals, fileLimit } from "./processes.mjs";
 import { writeDocument } from "./report.mjs";
+import { keepStorm, measureStorm, stormTables } from "./storm.mjs";
 import { table } from "./table.mjs";
 
 const help = `Measures martlet beside its peers, and writes docs/performance.md
@@ -24,6 +25,7 @@ const help = `Measures martlet beside its peers, and writes docs/performance.md
   bench/run --quick                the same in short: to see that all of it works
   bench/run --only fanout-1,idle   some of it; prints the figures and leaves the document alone
   bench/run --cluster              several nodes behind Redis: a minute and a half; writes docs/performance-cluster.md
+  bench/run --storm                a node of a busy cluster goes: four minutes; writes docs/draining.md
   bench/run --peers redis,nats     only these peers
   bench/run --martlet PATH         this program rather than one that is built for it
   bench/run --no-install           without asking whether the peers are installed
@@ -53,6 +55,7 @@ try {
   if (!options["no-install"]) spawnSync(join(bench, "install"), { stdio: "inherit" });
   const martlet = options.martlet ? resolve(options.martlet) : build();
   if (options.cluster) finishCluster(await measureCluster(martlet, { quick: options.quick, cores, files, say }));
+  else if (options.storm) finishStorm(await measureStorm(martlet, { quick: options.quick, cores, files, say }));
   else finish(await takeAll(martlet, await startPeers()));
 } finally {
   await endAll();
@@ -62,7 +65,7 @@ try {
 function asked() {
   const text = { type: "string" };
   const yes = { type: "boolean" };
-  const options = { quick: yes, cluster: yes, only: text, peers: text, martlet: text, "no-install": yes, out: text, help: { ...yes, short: "h" } };
+  const options = { quick: yes, cluster: yes, storm: yes, only: text, peers: text, martlet: text, "no-install": yes, out: text, help: { ...yes, short: "h" } };
   try {
     return parseArgs({ options }).values;
   } catch (error) {
@@ -178,6 +181,14 @@ function finishCluster(results) {
   if (options.out === undefined) keepCluster(JSON.parse(text));
   else writeFileSync(options.out, `${text}\n`);
   process.stdout.write(table(JSON.parse(text)));
+}
+
+/** The same of storms. */
+function finishStorm(results) {
+  const kept = withoutAddresses(results);
+  if (options.out === undefined) keepStorm(kept);
+  else writeFileSync(options.out, `${JSON.stringify(kept, null, 1)}\n`);
+  process.stdout.write(stormTables(kept).join("\n\n") + "\n");
 }
 
 /** What listened where is of no interest afterwards, and nobody's business. */

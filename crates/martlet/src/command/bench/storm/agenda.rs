@@ -11,8 +11,8 @@ use martlet_core::time::Instant;
 pub enum What {
     /// A client sets out.
     Begin,
-    /// It has reached a worker, and shakes hands.
-    Arrive,
+    /// It has reached a worker, and a session is opened for it.
+    Open,
     /// It has shaken hands, and says who it is.
     Connect,
     /// The worker has come to it.

@@ -94,8 +94,15 @@ pub struct Conditions {
     pub seed: u64,
 }
 
-/// Round trips until a client can say who it is: TCP, TLS and the upgrade to WebSocket.
-pub const ROUND_TRIPS: u32 = 3;
+/// Round trips after which a session is opened: those of TCP and TLS. The upgrade to WebSocket is
+/// one more, and then the client says who it is.
+pub const ROUND_TRIPS: u32 = 2;
+
+/// The shortest time after which clients of a node that is alone are told to come back, and the
+/// spread beside what their number adds; as the server has them.
+pub const RETURN_MIN: Duration = Duration::from_millis(250);
+const RETURN_SPREAD: Duration = Duration::from_secs(1);
+const RETURN_PER_SECOND: u32 = 5_000;
 
 /// When it happens. Everybody has been connected for a while then.
 pub const BEGIN: Instant = Instant(10_000_000);
@@ -143,12 +150,13 @@ impl Plan {
     }
 
     /// Over which time the clients of a node that is alone are told to come back: as fast as it
-    /// lets them in, with a tenth of slack; at once where it lets in everybody.
-    pub fn spread(&self, sessions: usize) -> Duration {
-        let each_second = f64::from(self.conditions.admission) * f64::from(self.conditions.workers);
-        match each_second > 0.0 {
-            true => Duration::from_secs_f64(1.1 * sessions as f64 / each_second),
-            false => Duration::from_secs(1),
-        }
+    /// lets them in, with a tenth of slack.
+    pub fn spread(&self, sessions: u64) -> Duration {
+        let rate = match self.conditions.admission {
+            0 => RETURN_PER_SECOND,
+            rate => rate,
+        };
+        let each_second = f64::from(rate) * f64::from(self.conditions.workers);
+        RETURN_SPREAD + Duration::from_secs_f64(1.1 * sessions as f64 / each_second)
     }
 }

@@ -34,16 +34,20 @@ pub enum Clients {
     /// At once, and then every second
     Naive,
     /// A browser's `EventSource`: every 3 seconds
+    #[value(name = "eventsource")]
     EventSource,
     /// socket.io-client: 1 s, doubled up to 5 s, and up to half of it more or less
+    #[value(name = "socketio")]
     SocketIo,
     /// pusher-js: at once if the server said that it closes (4200), and else after a second
     Pusher,
     /// phoenix.js: 10, 50, 100, 150, 200, 250, 500 ms, 1, 2 and then every 5 s
     Phoenix,
     /// @microsoft/signalr: 0, 2, 10 and 30 s; then it gives up
+    #[value(name = "signalr")]
     SignalR,
     /// @anycable/core: 3 to 6 s, doubled each time, and up to half of it more or less
+    #[value(name = "anycable")]
     AnyCable,
     /// centrifuge-js: half a second, and up to as much more, which is doubled up to 20 s
     Centrifuge,

@@ -22,11 +22,13 @@ mod follower;
 mod followers;
 mod heard;
 mod ledger;
+mod load;
 mod publisher;
 
 use balancer::Balancer;
 use followers::{Counted, Followers};
 use ledger::Faults;
+use load::Load;
 use publisher::Publisher;
 
 /// How long it goes on after all are back, and after a node is gone.
@@ -134,6 +136,9 @@ struct Measured {
     /// Whether everything that is wanted is so.
     met: bool,
     generator_cpu: f64,
+    /// Cores that nodes and Redis used in the busiest second, and the balancers.
+    servers_busiest: f64,
+    balancers_busiest: f64,
     tenths: Vec<i64>,
 }
 
@@ -158,6 +163,8 @@ impl Row for Measured {
         "lost",
         "repeated",
         "in gaps",
+        "nodes busy",
+        "balancers",
         "met",
     ];
 
@@ -180,6 +187,7 @@ impl Row for Measured {
         ];
         cells.extend(live.map(microseconds));
         cells.extend([self.lost, self.repeated, self.in_gaps].map(|it| count(it as f64)));
+        cells.extend([self.servers_busiest, self.balancers_busiest].map(|it| format!("{it:.2}")));
         cells.push(if self.met { "yes" } else { "no" }.into());
         cells
     }
@@ -269,7 +277,10 @@ impl Real {
         let names = (0..channels).map(|channel| doors[0].channel(channel)).collect();
         let pace = Duration::from_secs(1) / self.arguments.rate;
         let mut publisher = Publisher::connect(&doors[1..], names, pace, 128)?;
-        let storm = Storm { real: self, scenario, clients, first: doors[0].address };
+        let stay = fleet.nodes[1..].iter().filter_map(|node| node.process.as_ref());
+        let stay = stay.chain([fleet.store.process()]).flat_map(|it| it.pids.iter().copied());
+        let loads = [stay.collect(), balancers.iter().map(Balancer::pid).collect()].map(Load::of);
+        let mut storm = Storm { real: self, scenario, clients, first: doors[0].address, loads };
         storm.run(&fleet, &mut followers, &mut publisher)
     }
 }
@@ -281,11 +292,13 @@ struct Storm<'a> {
     clients: Clients,
     /// The node that goes.
     first: SocketAddr,
+    /// Of what stays, and of the balancers.
+    loads: [Load; 2],
 }
 
 impl Storm<'_> {
     fn run(
-        &self,
+        &mut self,
         fleet: &Fleet,
         followers: &mut Followers,
         publisher: &mut Publisher,
@@ -301,7 +314,9 @@ impl Storm<'_> {
         self.strike(fleet)?;
         let (least, all) = (self.least(), followers.all().len());
         let most = least + PATIENCE;
+        let loads = &mut self.loads;
         go_on(followers, publisher, |followers| {
+            loads.iter_mut().for_each(Load::look);
             let over = followers.live() == all && begun.elapsed() >= least;
             over || begun.elapsed() >= most
         })?;
@@ -363,6 +378,8 @@ impl Storm<'_> {
             in_gaps,
             met: false,
             generator_cpu: busy,
+            servers_busiest: self.loads[0].busiest(),
+            balancers_busiest: self.loads[1].busiest(),
             tenths: counted.arrivals.tenths(martlet_core::time::Instant(0), 600),
         };
         measured.met = self.meets(&measured);
@@ -396,7 +413,7 @@ impl Storm<'_> {
 fn go_on(
     followers: &mut Followers,
     publisher: &mut Publisher,
-    enough: impl Fn(&Followers) -> bool,
+    mut enough: impl FnMut(&Followers) -> bool,
 ) -> Result<(), Failure> {
     while !enough(followers) {
         interrupt::check()?;

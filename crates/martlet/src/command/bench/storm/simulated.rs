@@ -165,7 +165,7 @@ fn even(plan: &Plan, counted: &Counted) -> f64 {
     let most = counted.most_gone as f64;
     match plan.scenario {
         Scenario::Drain | Scenario::Rolling => most / plan.conditions.over.as_secs_f64(),
-        Scenario::Restart => most / plan.spread(counted.most_gone as usize).as_secs_f64(),
+        Scenario::Restart => most / plan.spread(counted.most_gone).as_secs_f64(),
         Scenario::Kill | Scenario::Vanish | Scenario::Outage => {
             counted.gone as f64 / span(plan, counted).as_secs_f64().max(1.0)
         }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use martlet_core::crowd::Drain;
+use martlet_core::crowd::{Arrival, Drain};
 use martlet_core::time::Instant;
 
 use super::agenda::{Agenda, What};
@@ -158,7 +158,7 @@ impl<'a> World<'a> {
         while let Some((now, what, who)) = self.agenda.next().filter(|(now, ..)| *now < END) {
             match what {
                 What::Begin => self.begin(now, who),
-                What::Arrive => self.arrive(now, who),
+                What::Open => self.open(now, who),
                 What::Connect => self.connect(now, who),
                 What::Serve => self.serve(now, who),
                 What::Drain => self.drain(now, who),
@@ -192,32 +192,42 @@ impl<'a> World<'a> {
         (client.node, client.life) = (node as u32, found.life);
         client.worker = self.dice.below(found.workers.len() as u64) as u32;
         let reached = now.after(client.way());
-        self.agenda.put(reached, What::Arrive, who);
+        self.counted.arrivals.add(reached, 1);
+        self.counted.shaking.add(reached, 1);
+        let opened = reached.after(client.round_trip * ROUND_TRIPS);
+        self.agenda.put(opened, What::Open, who);
     }
 
-    fn arrive(&mut self, now: Instant, who: u32) {
+    /// A session is opened for a client, unless too many have yet to say who they are.
+    fn open(&mut self, now: Instant, who: u32) {
         let client = &self.clients[who as usize];
-        let (heard, ready) = (now.after(client.way()), now.after(client.round_trip * ROUND_TRIPS));
+        let (heard, ready) = (now.after(client.way()), now.after(client.round_trip));
         let Some(node) = self.nodes[client.node as usize].alive(client.life) else {
-            return self.lose(heard, who, Loss::Cut);
+            return self.break_off(now, who);
         };
-        self.counted.arrivals.add(now, 1);
         let worker = &mut node.workers[client.worker as usize];
         if worker.shaking >= self.plan.handshakes() {
-            return self.lose(heard, who, Loss::Cut);
+            let random = self.dice.roll();
+            let after = worker.admission.put_off(now, Arrival::Newcomer, random);
+            self.counted.shaking.add(now, -1);
+            return self.lose(heard, who, Loss::Told(Some(after)));
         }
         worker.shaking += 1;
-        self.counted.shaking.add(now, 1);
         self.agenda.put(ready, What::Connect, who);
+    }
+
+    /// A handshake ends because its node has.
+    fn break_off(&mut self, now: Instant, who: u32) {
+        self.counted.shaking.add(now, -1);
+        let heard = now.after(self.clients[who as usize].way());
+        self.lose(heard, who, Loss::Cut);
     }
 
     fn connect(&mut self, now: Instant, who: u32) {
         let client = &self.clients[who as usize];
         let gives_up = client.begun.after(self.plan.conditions.patience);
-        let heard = now.after(client.way());
         let Some(node) = self.nodes[client.node as usize].alive(client.life) else {
-            self.counted.shaking.add(now, -1);
-            return self.lose(heard, who, Loss::Cut);
+            return self.break_off(now, who);
         };
         let worker = &mut node.workers[client.worker as usize];
         worker.free_at = worker.free_at.max(now).after(self.plan.conditions.work);
@@ -232,12 +242,12 @@ impl<'a> World<'a> {
     }
 
     fn serve(&mut self, now: Instant, who: u32) {
-        self.counted.shaking.add(now, -1);
         let client = &self.clients[who as usize];
         let heard = now.after(client.way());
         let Some(node) = self.nodes[client.node as usize].alive(client.life) else {
-            return self.lose(heard, who, Loss::Cut);
+            return self.break_off(now, who);
         };
+        self.counted.shaking.add(now, -1);
         let worker = &mut node.workers[client.worker as usize];
         worker.shaking -= 1;
         let grant = self.entrance.grant(who);

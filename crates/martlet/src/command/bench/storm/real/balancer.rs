@@ -20,7 +20,7 @@ pub struct Balancer {
     /// Where clients come in.
     pub address: SocketAddr,
     file: PathBuf,
-    _child: Started,
+    child: Started,
 }
 
 impl Balancer {
@@ -43,7 +43,14 @@ impl Balancer {
         let mut child = Started::foreign(&command).map_err(|e| unstarted(e.to_string()))?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         child.listens(address).map_err(unstarted)?;
-        Ok(Self { address, file, _child: child })
+        Ok(Self { address, file, child })
+    }
+}
+
+impl Balancer {
+    /// Its process number.
+    pub fn pid(&self) -> u32 {
+        self.child.pid()
     }
 }
 

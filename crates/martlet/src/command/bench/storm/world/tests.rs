@@ -81,13 +81,11 @@ fn admission_lets_in_no_more_than_it_says() {
     let counted = ours(Scenario::Outage);
     // Six workers with a thousand each, and a quarter of that once.
     assert!(counted.let_in.most_in_second() <= 7_500.0);
-    let one = Plan {
-        scenario: Scenario::Restart,
-        ..plan(Scenario::Restart, Clients::Martlet, Server::Martlet)
-    };
+    let mut one = plan(Scenario::Restart, Clients::Martlet, Server::Martlet);
+    one.conditions.away = Duration::from_millis(100);
     let counted = World::new(&one).run();
     assert!(counted.let_in.most_in_second() <= 2_500.0);
-    assert_eq!(counted.most_tries, 1, "they were told a time at which there is room");
+    assert!(counted.tries < counted.gone * 5 / 4, "most were told a time at which there is room");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What happens to nodes, and what their clients see of it.
 
 use super::*;
+use crate::command::bench::storm::plan::RETURN_MIN;
 
 impl World<'_> {
     /// A node that has said for a while that it is not ready begins to let its clients go.
@@ -53,8 +54,7 @@ impl World<'_> {
         self.count_gone(going.len() as u64);
         match self.plan.server {
             Server::Martlet => {
-                let (away, spread) = (self.plan.conditions.away, self.plan.spread(going.len()));
-                self.tell(now, &going, away, spread);
+                self.tell(now, &going, RETURN_MIN, self.plan.spread(going.len() as u64));
             }
             Server::AllAtOnce => going.iter().for_each(|who| {
                 let told = now.after(self.gone(now, *who).way());
