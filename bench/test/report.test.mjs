@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { clusterMarkdown } from "../lib/cluster.mjs";
-import { bench, clusterDocument, clusterResults, document, latest, plots, root } from "../lib/places.mjs";
+import { bench, clusterDocument, clusterResults, document, latest, plots, root, stormDocument, stormPlots, stormResults } from "../lib/places.mjs";
 import { drawings, markdown } from "../lib/report.mjs";
+import { stormDrawings, stormMarkdown, stormTables } from "../lib/storm.mjs";
 import { table } from "../lib/table.mjs";
 import { judged } from "../lib/targets.mjs";
 
@@ -108,6 +109,30 @@ test("docs/performance-cluster.md is what the last results of several nodes make
   const last = JSON.parse(readFileSync(clusterResults, "utf8"));
   assert.equal(readFileSync(clusterDocument, "utf8"), clusterMarkdown(last), "run bench/report");
   assert.doesNotMatch(JSON.stringify(last), /127\.0\.0\.1/);
+});
+
+test("docs/draining.md is what the last results of storms make", () => {
+  const last = JSON.parse(readFileSync(stormResults, "utf8"));
+  assert.equal(readFileSync(stormDocument, "utf8"), stormMarkdown(last), "run bench/report");
+  assert.doesNotMatch(stormMarkdown(last), /NaN|undefined|–/);
+  const drawn = stormDrawings(last);
+  assert.deepEqual(readdirSync(stormPlots).sort(), Object.keys(drawn).sort());
+  for (const [name, svg] of Object.entries(drawn)) {
+    assert.equal(readFileSync(join(stormPlots, name), "utf8"), svg, `run bench/report: ${name}`);
+    assert.equal(svg.match(/<polyline /g).length, 4, "martlet's clients and three others");
+    assert.doesNotMatch(svg, /NaN|undefined|Infinity/);
+    assertNested(svg);
+  }
+});
+
+test("storms stand under what they are, each with its own server", () => {
+  const last = JSON.parse(readFileSync(stormResults, "utf8"));
+  const [ours, drained, killed, unheard, slow, admitted, real] = stormTables(last).map((table) => table.split("\n").slice(2));
+  assert.equal(ours.length, 6);
+  for (const table of [drained, killed, unheard]) assert.equal(table.length, 10);
+  for (const table of [slow, admitted]) assert.equal(table.length, 7);
+  assert.equal(real.length, 2);
+  assert.notDeepEqual(killed.slice(1), unheard.slice(1));
 });
 
 test("what a hop adds is what is left without that of a node alone", () => {
