@@ -17,7 +17,7 @@ const TENTHS: usize = 600;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Wanted {
     /// The peak of arrivals beside an even spread.
-    pub most_of_even: f64,
+    pub most_of_even: Option<f64>,
     /// Half of all are back after less than this, in microseconds.
     pub p50_us: Option<f64>,
     /// 99 of 100 are.
@@ -138,22 +138,23 @@ impl Measured {
     }
 
     fn meets(&self, wanted: Wanted) -> bool {
-        let within = |value: f64, most: Option<f64>| most.is_none_or(|most| value < most);
-        self.peak_of_even <= wanted.most_of_even
-            && within(self.away_us.p50, wanted.p50_us)
-            && within(self.away_us.p99, wanted.p99_us)
+        let below = |value: f64, most: Option<f64>| most.is_none_or(|most| value < most);
+        wanted.most_of_even.is_none_or(|most| self.peak_of_even <= most)
+            && below(self.away_us.p50, wanted.p50_us)
+            && below(self.away_us.p99, wanted.p99_us)
             && self.never <= wanted.never
     }
 
     fn verdict(&self) -> String {
         let (Some(wanted), Some(met)) = (self.wanted, self.met) else { return "-".into() };
-        let mut text = format!("≤ {} × even, {} never", wanted.most_of_even, wanted.never);
-        for (name, most) in [("p50", wanted.p50_us), ("p99", wanted.p99_us)] {
-            if let Some(most) = most {
-                text.push_str(&format!(", {name} < {}", microseconds(most)));
-            }
-        }
-        format!("{text}: {}", if met { "met" } else { "missed" })
+        let even = wanted.most_of_even.map(|most| format!("≤ {most} × even"));
+        let times = [("p50", wanted.p50_us), ("p99", wanted.p99_us)];
+        let times = times
+            .into_iter()
+            .filter_map(|(name, most)| most.map(|most| format!("{name} < {}", microseconds(most))));
+        let all: Vec<String> =
+            even.into_iter().chain(times).chain([format!("{} never", wanted.never)]).collect();
+        format!("{}: {}", all.join(", "), if met { "met" } else { "missed" })
     }
 }
 
@@ -185,14 +186,13 @@ fn span(plan: &Plan, counted: &Counted) -> Duration {
 
 /// What is wanted, where anything is.
 fn wanted(plan: &Plan) -> Option<Wanted> {
-    let whole = Wanted { most_of_even: 1.3, p50_us: None, p99_us: None, never: 0 };
+    let whole = Wanted { most_of_even: None, p50_us: None, p99_us: None, never: 0 };
     let ours = plan.clients == Clients::Martlet && plan.server == Server::Martlet;
-    match plan.scenario {
-        _ if !ours => None,
-        Scenario::Drain | Scenario::Rolling | Scenario::Restart => Some(whole),
+    ours.then_some(match plan.scenario {
+        Scenario::Drain | Scenario::Rolling => Wanted { most_of_even: Some(1.3), ..whole },
         Scenario::Kill => {
-            Some(Wanted { most_of_even: 3.0, p50_us: Some(1e6), p99_us: Some(5e6), ..whole })
+            Wanted { most_of_even: Some(3.0), p50_us: Some(1e6), p99_us: Some(5e6), ..whole }
         }
-        Scenario::Vanish | Scenario::Outage => Some(Wanted { most_of_even: 3.0, ..whole }),
-    }
+        Scenario::Vanish | Scenario::Restart | Scenario::Outage => whole,
+    })
 }
