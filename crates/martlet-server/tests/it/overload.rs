@@ -22,10 +22,18 @@ const BUDGET: usize = 64 * MIB;
 /// Longer than a node takes to be calm again: the allocator takes its time, and so do the levels.
 const CALM: Duration = Duration::from_secs(90);
 
-/// Runs another test in a process of its own.
-fn alone(test: &str) {
+/// Says that this process is a test's own.
+const ALONE: &str = "MARTLET_TEST_ALONE";
+
+/// Runs a test in a process of its own: this one starts itself again for this one test.
+fn alone(test: &str, body: impl Future<Output = ()>) {
+    if std::env::var_os(ALONE).is_some() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        return runtime.unwrap().block_on(body);
+    }
     let program = std::env::current_exe().unwrap();
-    let run = Command::new(program).args(["--ignored", "--exact", test]).output().unwrap();
+    let mut command = Command::new(program);
+    let run = command.args(["--exact", test]).env(ALONE, "1").output().unwrap();
     let said = String::from_utf8_lossy(&run.stdout);
     assert!(run.status.success() && said.contains("1 passed"), "{said}");
 }
@@ -81,11 +89,12 @@ async fn publish(http: &Http, channel: &str, n: u64, bytes: usize) -> Answer {
 #[test]
 #[cfg(target_os = "linux")]
 fn newcomers_are_refused_with_a_time_while_those_who_are_here_go_on() {
-    alone("overload::newcomers");
+    alone(
+        "overload::newcomers_are_refused_with_a_time_while_those_who_are_here_go_on",
+        newcomers(),
+    );
 }
 
-#[tokio::test]
-#[ignore = "has a process of its own"]
 async fn newcomers() {
     let node = small();
     let http = Http::new(&node);
@@ -122,11 +131,12 @@ async fn newcomers() {
 #[test]
 #[cfg(target_os = "linux")]
 fn publications_are_refused_at_the_very_last_and_histories_before_them() {
-    alone("overload::publications");
+    alone(
+        "overload::publications_are_refused_at_the_very_last_and_histories_before_them",
+        publications(),
+    );
 }
 
-#[tokio::test]
-#[ignore = "has a process of its own"]
 async fn publications() {
     let node = small();
     let http = Http::new(&node);
@@ -166,11 +176,12 @@ async fn publications() {
 #[test]
 #[cfg(target_os = "linux")]
 fn who_asks_and_does_not_read_is_let_go_before_anybody_else_loses_anything() {
-    alone("overload::parting");
+    alone(
+        "overload::who_asks_and_does_not_read_is_let_go_before_anybody_else_loses_anything",
+        parting(),
+    );
 }
 
-#[tokio::test]
-#[ignore = "has a process of its own"]
 async fn parting() {
     let node = TestNode::open(|options| {
         options.memory.budget = Size(BUDGET);
@@ -202,7 +213,10 @@ async fn parting() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_flood_into_many_channels_with_slow_readers_is_survived_within_the_budget() {
-    alone("overload::flood");
+    alone(
+        "overload::a_flood_into_many_channels_with_slow_readers_is_survived_within_the_budget",
+        flood(),
+    );
 }
 
 /// How many channels have a reader that does not read, and how much goes into each.
@@ -210,8 +224,6 @@ const SLOW: usize = 30;
 const ROUNDS: u64 = 110;
 const BYTES: usize = 50_000;
 
-#[tokio::test]
-#[ignore = "has a process of its own"]
 async fn flood() {
     let node = small();
     let http = Http::new(&node);
