@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::{SHORT, figure, has_latency, report};
+use crate::program::martlet;
 
 /// Whether there is a Redis. Where there is none the test is skipped, which is a failure under
 /// `CI=true`.
@@ -65,5 +68,30 @@ fn join_counts_what_redis_was_asked() {
         let calls = figure(result, "calls");
         assert!(figure(result, "functions") + figure(result, "subscriptions") <= calls, "{result}");
         assert!(figure(result, "inside") >= 60.0, "every channel is looked up: {result}");
+    }
+}
+
+#[test]
+fn a_real_storm_loses_nothing() {
+    if !have_redis("storm") {
+        return;
+    }
+    let small = ["storm", "--real", "60", "--rate", "100", "--before", "1", "--over", "2"];
+    let run = martlet(&[&["bench"], &small[..], &["--json"]].concat());
+    assert_eq!(run.code, 0, "{}", run.err);
+    let report: Value = serde_json::from_str(&run.out).unwrap();
+    let results = report["results"].as_array().unwrap();
+    assert_eq!(results.len(), 2, "{report}");
+    for (result, scenario) in results.iter().zip(["drain", "kill"]) {
+        assert_eq!((&result["scenario"], &result["sessions"]), (&scenario.into(), &60.into()));
+        for name in ["never", "lost", "repeated", "in_gaps"] {
+            assert_eq!(result[name], 0, "{name}: {result}");
+        }
+        // About a third of them was at the node that went.
+        assert!((10.0..=30.0).contains(&figure(result, "gone")), "{result}");
+        assert!(figure(result, "arrivals") >= figure(result, "gone"), "{result}");
+        figure(result, "deliveries");
+        figure(&result["away_us"], "p50");
+        figure(&result["during_us"], "p50");
     }
 }

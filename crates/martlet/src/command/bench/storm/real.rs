@@ -359,7 +359,7 @@ impl Storm<'_> {
         let mut measured = Measured {
             scenario: self.scenario,
             clients: self.clients.name(),
-            sessions: followers.all().len(),
+            sessions: followers.all().iter().filter(|it| !it.watches).count(),
             gone: counted.gone,
             arrivals: counted.arrivals.total(),
             tries: counted.tries as f64 / counted.away.len().max(1) as f64,

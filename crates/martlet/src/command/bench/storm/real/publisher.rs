@@ -10,7 +10,8 @@ use crate::command::bench::door::Door;
 use crate::command::bench::load::write_data;
 use crate::failure::Failure;
 
-/// Connections to each node.
+/// Connections to each node, where there are as many channels. One that is not used is ended by the
+/// node.
 const CONNECTIONS: usize = 8;
 
 /// Whoever has to wait for so many others has met a server that cannot keep up.
@@ -45,13 +46,14 @@ impl Publisher {
         pace: Duration,
         payload: usize,
     ) -> Result<Self, Failure> {
+        let connections = CONNECTIONS.min(names.len() / nodes.len().max(1)).max(1);
         let post = |door: &Door| {
-            let requests = (0..CONNECTIONS).map(|_| Vec::new());
+            let requests = (0..connections).map(|_| Vec::new());
             Ok(Post {
                 door: door.clone(),
                 callers: Callers::with(door, requests, None)?,
-                queues: vec![VecDeque::new(); CONNECTIONS],
-                busy: vec![false; CONNECTIONS],
+                queues: vec![VecDeque::new(); connections],
+                busy: vec![false; connections],
             })
         };
         let posts = nodes.iter().map(post).collect::<Result<Vec<_>, Failure>>()?;
@@ -90,7 +92,8 @@ impl Publisher {
             let number = ledger.publish(channel, self.begun + self.pace * self.made);
             let posts = self.posts.len();
             let post = &mut self.posts[channel % posts];
-            let queue = &mut post.queues[channel / posts % CONNECTIONS];
+            let connections = post.queues.len();
+            let queue = &mut post.queues[channel / posts % connections];
             if queue.len() > QUEUE_MAX {
                 return Err(Failure::failed("the nodes do not take what is published"));
             }
@@ -109,7 +112,7 @@ impl Post {
         for (caller, _) in self.callers.turn(Duration::ZERO)? {
             self.busy[caller] = false;
         }
-        for caller in 0..CONNECTIONS {
+        for caller in 0..self.queues.len() {
             if self.busy[caller] {
                 continue;
             }
