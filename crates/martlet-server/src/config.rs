@@ -33,7 +33,7 @@ pub use nearest::nearest;
 pub use overlay::Flag;
 pub use quantity::{parse_duration, write_duration};
 pub use sections::{Elsewhere, LogFormat, Options};
-pub use settings::{Drain, Settings, Tls};
+pub use settings::{Settings, Tls};
 pub use value::{Secret, Size};
 
 use given::Given;

@@ -94,7 +94,7 @@ impl Site {
             cors: Cors { origins: settings.origins.clone(), credentials: false },
             tls,
             drain: Drain::default(),
-            plan: settings.drain.into(),
+            plan: settings.drain,
             socket: SocketOptions {
                 user_timeout: settings.ping + settings.pong,
                 ..SocketOptions::default()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::config::{Drain as Settings, Elsewhere};
+use crate::config::Elsewhere;
 
 /// Where a node is in its life. Each stage comes after those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,15 +48,8 @@ pub struct Plan {
     pub elsewhere: Elsewhere,
 }
 
-impl From<Settings> for Plan {
-    fn from(settings: Settings) -> Self {
-        let Settings { wait, over, force, elsewhere } = settings;
-        Self { wait, over, catch_up: force / 2, force, elsewhere }
-    }
-}
-
 impl Plan {
-    /// All clients go at once, and get `force` to do so.
+    /// All clients go at once, and get `force` to do so, of which half is for those who are behind.
     pub fn at_once(force: Duration) -> Self {
         Self {
             wait: Duration::ZERO,

@@ -14,7 +14,7 @@ use martlet_core::session::{Reply, Request};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::memory::Memory;
-use crate::worker::{Elsewhere, NextPoll, Ticket, WorkerStats};
+use crate::worker::{NextPoll, Ticket, WorkerStats};
 
 /// One thing said to a worker.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ pub enum Mail {
     /// Say how things are.
     Stats(oneshot::Sender<WorkerStats>),
     /// Send whoever still comes elsewhere: the node is not ready any more.
-    Depart(Elsewhere),
+    Depart(Arc<[Box<str>]>),
     /// Let the clients go over this time; answer when that is done.
     LetGo(Duration, oneshot::Sender<()>),
     /// End all sessions, of which those who are behind have this long to catch up; answer when the

@@ -24,9 +24,9 @@ pub use machine::given;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// When those come again that are refused or let go: so long after, and as much more at most.
-const PUBLISHERS: (u64, u64) = (1_000, 2_000);
-const NEWCOMERS: (u64, u64) = (2_000, 8_000);
-const PARTED: (u64, u64) = (5_000, 15_000);
+const PUBLISHERS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(2));
+const NEWCOMERS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(8));
+const PARTED: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
 
 /// A worker tells again of what it holds when it has changed by so much of the budget, or this.
 const STEP_PART: usize = 512;
@@ -148,13 +148,13 @@ impl Memory {
     /// How a newcomer is turned away.
     pub fn turn_away(&self) -> Close {
         self.shed.newcomers.fetch_add(1, Relaxed);
-        Close { after: Some(between(NEWCOMERS)), ..Code::Busy.into() }
+        Close { after: Some(spread(NEWCOMERS)), ..Code::Busy.into() }
     }
 
     /// How a client is let go.
     pub fn let_go(&self) -> Close {
         self.shed.clients.fetch_add(1, Relaxed);
-        Close { after: Some(between(PARTED)), ..Code::Shed.into() }
+        Close { after: Some(spread(PARTED)), ..Code::Shed.into() }
     }
 
     /// Why a publication for a channel of the worker `owner` is not taken, if it is not.
@@ -312,10 +312,9 @@ impl Drop for Reading {
 
 /// The refusal of what may be asked for again a little later.
 pub fn overloaded() -> Refusal {
-    Refusal::until(Code::Overloaded, between(PUBLISHERS))
+    Refusal::until(Code::Overloaded, spread(PUBLISHERS))
 }
 
-/// Some time between, so that they do not come all at once.
-fn between((least, spread): (u64, u64)) -> Duration {
-    Duration::from_millis(least + random::bits() % spread)
+fn spread((least, more): (Duration, Duration)) -> Duration {
+    random::time(least, more)
 }

@@ -43,7 +43,6 @@ mod tickets;
 mod timers;
 
 pub use attach::{NewConnection, Uplink};
-pub use leaving::Elsewhere;
 pub use polls::{Answered, NextPoll, Ticket};
 #[cfg(test)]
 pub use sessions::ENTRY_BYTES;

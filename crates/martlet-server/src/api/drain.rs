@@ -56,9 +56,8 @@ pub async fn begin(State(site): State<Arc<Site>>, headers: HeaderMap, body: Byte
     site.drain.ask(Plan {
         wait: time("wait", asked.wait, configured.wait)?,
         over: time("over", asked.over, configured.over)?,
-        catch_up: force / 2,
-        force,
-        ..configured
+        elsewhere: configured.elsewhere,
+        ..Plan::at_once(force)
     });
     // Whoever asked sees it begun, unless the node is busy with something else.
     let begun = reached(site.drain.stages(), Stage::Waiting);

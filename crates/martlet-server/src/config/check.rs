@@ -14,9 +14,10 @@ use super::error::{ConfigError, Fault};
 use super::file::text_of;
 use super::given::Given;
 use super::sections;
-use super::settings::{Drain, Settings, Tls};
+use super::settings::{Settings, Tls};
 use super::value::Secret;
 use super::{Config, quantity};
+use crate::drain::Plan;
 use crate::identity::{TokenSource, is_host_and_port};
 use crate::keys::{ApiKey, ApiKeys};
 use crate::memory;
@@ -174,12 +175,12 @@ impl Checker<'_> {
         AdmissionRate { per_second: admission.per_second }
     }
 
-    fn drain(&mut self, drain: &sections::Drain) -> Drain {
-        Drain {
+    fn drain(&mut self, drain: &sections::Drain) -> Plan {
+        Plan {
             wait: self.time("drain.wait", drain.wait, Duration::ZERO, DAY),
             over: self.time("drain.over", drain.over, Duration::ZERO, DAY),
-            force: self.time("drain.force", drain.force, Duration::ZERO, DAY),
             elsewhere: drain.elsewhere,
+            ..Plan::at_once(self.time("drain.force", drain.force, Duration::ZERO, DAY))
         }
     }
 

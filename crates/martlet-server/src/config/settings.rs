@@ -9,8 +9,9 @@ use martlet_core::model::{Limits, Namespaces};
 use martlet_transport::cors::Origins;
 
 use super::engine::EngineAddress;
-use super::sections::{Elsewhere, LogFormat};
+use super::sections::LogFormat;
 use super::value::Secret;
+use crate::drain::Plan;
 use crate::identity::TokenSource;
 use crate::keys::ApiKeys;
 
@@ -50,7 +51,7 @@ pub struct Settings {
     /// How many connections of each worker may not yet have said who they are; 0 for no limit.
     pub handshakes: usize,
     /// How the node lets its clients go.
-    pub drain: Drain,
+    pub drain: Plan,
     /// The address by which clients reach this node and no other.
     pub address: Option<Box<str>>,
     /// The secret by which grants are signed; `None` to make one at random.
@@ -81,17 +82,4 @@ pub enum Tls {
     },
     /// Made at each start; nobody trusts it.
     Development,
-}
-
-/// How a node lets its clients go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Drain {
-    /// How long it says that it is not ready before it lets the first go.
-    pub wait: Duration,
-    /// Over which time it lets them go.
-    pub over: Duration,
-    /// How long the last then get.
-    pub force: Duration,
-    /// Who else serves them.
-    pub elsewhere: Elsewhere,
 }

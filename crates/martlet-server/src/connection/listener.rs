@@ -15,8 +15,10 @@ use crate::api;
 use crate::random;
 use crate::wire::event_of;
 
-/// When an `EventSource` comes back that was not told when: at some moment between these.
-const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
+/// When an `EventSource` comes back that was not told when: at some moment of the spread after the
+/// least.
+const RETRY_MIN: Duration = Duration::from_secs(2);
+const RETRY_SPREAD: Duration = Duration::from_secs(3);
 
 /// Such a client.
 pub enum Listener {
@@ -58,9 +60,7 @@ fn called(callback: Callback, refusal: &Refusal) -> (HeaderMap, Vec<u8>) {
 }
 
 fn retried(refusal: &Refusal) -> (HeaderMap, Vec<u8>) {
-    let (least, most) = RETRY;
-    let share = random::bits() as f64 / u64::MAX as f64;
-    let retry = refusal.after.unwrap_or_else(|| least + (most - least).mul_f64(share));
+    let retry = refusal.after.unwrap_or_else(|| random::time(RETRY_MIN, RETRY_SPREAD));
     let event = match refusal.code.kind() {
         CodeKind::CloseAndReturn => Event::Closing(Close {
             detail: refusal.detail.clone(),

@@ -2,6 +2,7 @@
 //! workers' part is in `worker::leaving`.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Node;
@@ -9,7 +10,6 @@ use crate::config::Elsewhere;
 use crate::drain::{Plan, Stage};
 use crate::handover::Listeners;
 use crate::mail::Mail;
-use crate::worker;
 
 /// How often a node that lets its clients go says how many are left.
 const REPORT: Duration = Duration::from_secs(5);
@@ -61,9 +61,8 @@ impl Node {
         site.drain.enter(Stage::Waiting);
         others.drain();
         let serving = others.serving();
-        let nodes = serving.iter().filter_map(|about| about.address.clone()).collect();
-        let elsewhere = worker::Elsewhere { nodes };
-        site.mailboxes.send_all(|| Mail::Depart(elsewhere.clone()));
+        let nodes: Arc<[_]> = serving.iter().filter_map(|about| about.address.clone()).collect();
+        site.mailboxes.send_all(|| Mail::Depart(nodes.clone()));
         if plan.elsewhere == Elsewhere::Always || !serving.is_empty() {
             tracing::info!(nodes = serving.len(), "others serve; newcomers are sent to them");
             tokio::time::sleep(plan.wait).await;

@@ -61,7 +61,6 @@ impl Worker {
         if age.is_zero() {
             return Instant::NEVER;
         }
-        let share = random::bits() as f64 / u64::MAX as f64;
-        now.instant.after(age.mul_f64(0.8 + 0.2 * share))
+        now.instant.after(random::time(age.mul_f64(0.8), age.mul_f64(0.2)))
     }
 }

@@ -23,27 +23,13 @@ const RETURN_PER_SECOND: u32 = 5_000;
 /// How long nobody takes a byte until a stopping node takes them to be stuck.
 const STUCK: Duration = Duration::from_secs(1);
 
-/// Where the clients of a node are to go.
-#[derive(Debug, Clone, Default)]
-pub struct Elsewhere {
-    /// The addresses of other nodes, where each has one of its own. Without any, clients come back
-    /// by the address they know.
-    pub nodes: Vec<Box<str>>,
-}
-
-impl Elsewhere {
-    /// One of the nodes.
-    fn any(&self) -> Option<Box<str>> {
-        let nth = random::bits() as usize % self.nodes.len().max(1);
-        self.nodes.get(nth).cloned()
-    }
-}
-
 /// How far a worker's leaving is.
 #[derive(Debug, Clone)]
 pub(super) struct Leaving {
     stage: Stage,
-    elsewhere: Elsewhere,
+    /// The addresses of the nodes that clients may go to, where each has one of its own. Without
+    /// any, clients come back by the address they know.
+    nodes: Arc<[Box<str>]>,
 }
 
 impl Leaving {
@@ -57,29 +43,32 @@ impl Leaving {
     /// The end of a session because the node stops, with a return somewhere in the `spread` after
     /// `least`.
     fn go(&self, least: Duration, spread: Duration) -> Close {
-        let share = random::bits() as f64 / u64::MAX as f64;
-        let after = Some(least + spread.mul_f64(share));
-        Close { after, node: self.elsewhere.any(), ..Code::Shutdown.into() }
+        let after = Some(random::time(least, spread));
+        Close { after, node: self.any_node(), ..Code::Shutdown.into() }
+    }
+
+    fn any_node(&self) -> Option<Box<str>> {
+        let nth = random::bits() as usize % self.nodes.len().max(1);
+        self.nodes.get(nth).cloned()
     }
 }
 
 impl Worker {
-    /// The node is not ready any more: whoever comes is sent away.
-    pub fn depart(&self, elsewhere: Elsewhere) {
-        self.begin(Stage::Waiting, Some(elsewhere));
+    /// The node is not ready any more: whoever comes is sent away, to one of these nodes if there
+    /// are any.
+    pub fn depart(&self, nodes: Arc<[Box<str>]>) {
+        self.leaving.replace(Some(Leaving { stage: Stage::Waiting, nodes }));
     }
 
-    fn begin(&self, stage: Stage, elsewhere: Option<Elsewhere>) {
-        let before = self.leaving.take();
-        let known = before.map(|leaving| leaving.elsewhere);
-        let elsewhere = elsewhere.or(known).unwrap_or_default();
-        self.leaving.replace(Some(Leaving { stage, elsewhere }));
+    fn begin(&self, stage: Stage) {
+        let nodes = self.leaving.take().map(|leaving| leaving.nodes).unwrap_or_default();
+        self.leaving.replace(Some(Leaving { stage, nodes }));
     }
 
     /// Lets clients go, evenly `over` a time, in an order that nobody chose. Each is told to come
     /// back within one round, so that nobody sees the rounds.
     pub async fn let_go(self: Rc<Self>, over: Duration) {
-        self.begin(Stage::LettingGo, None);
+        self.begin(Stage::LettingGo);
         let mut going = self.state.borrow().sessions.all();
         shuffle(&mut going, random::bits());
         let drain = Drain::new(self.now().instant, over, self.attached());
@@ -120,7 +109,7 @@ impl Worker {
     /// Ends every session, once the clients have been written what there is for them, though
     /// after `catch_up` at the latest; waits until the last has gone.
     pub async fn stop(self: Rc<Self>, catch_up: Duration) {
-        self.begin(Stage::Ending, None);
+        self.begin(Stage::Ending);
         // Whoever takes too long is waited for no more: its cursor says where it was.
         let _ = tokio::time::timeout(catch_up, self.caught_up_or_stuck()).await;
         self.close_all();

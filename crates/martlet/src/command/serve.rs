@@ -81,7 +81,7 @@ fn serve(settings: Settings, origin: Origin) -> Result<(), Failure> {
         // The first signal after the API was asked is the one that comes with every stop.
         let more = if matches!(end, End::Asked(_)) { 2 } else { 1 };
         tokio::select! {
-            left = leave(node, end, settings.drain.into()) => match left {
+            left = leave(node, end, settings.drain) => match left {
                 0 => tracing::info!("stopped; every client has gone"),
                 left => tracing::warn!(left, "stopped; some clients had not gone"),
             },

@@ -13,7 +13,7 @@ fn an_order_has_everybody_once_and_is_not_the_one_they_came_in() {
 
 #[test]
 fn who_only_looks_in_is_not_sent_away_before_the_others_go() {
-    let leaving = |stage| Leaving { stage, elsewhere: Elsewhere::default() };
+    let leaving = |stage| Leaving { stage, nodes: Arc::default() };
     assert!(leaving(Stage::Waiting).send_away(true).is_none());
     assert!(leaving(Stage::LettingGo).send_away(true).is_some());
     let told = leaving(Stage::Waiting).send_away(false).expect("nobody new stays");
