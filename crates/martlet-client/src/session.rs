@@ -12,7 +12,6 @@
 mod answers;
 mod channels;
 mod credentials;
-mod dice;
 mod following;
 mod heartbeat;
 mod outbox;

@@ -38,6 +38,7 @@ mod recover;
 mod report;
 mod rounds;
 mod serving;
+mod socket;
 mod started;
 mod storm;
 mod target;

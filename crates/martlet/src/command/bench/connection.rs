@@ -1,17 +1,16 @@
 //! One client of the generator: a bare socket that shakes hands, says what its dialect says first,
 //! and from then on only counts what comes. It is moved on by its crowd when its socket is ready.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::net::TcpStream;
 use std::time::Instant;
-
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::board::{Board, Place};
 use super::chunks::{Chunks, End};
 use super::dialect::{Carrier, Dialect, Heard, Who, head};
 use super::door::Door;
 use super::frame::{self, Scanner};
+use super::socket::{dial, write_some};
 
 /// The longest answer to the handshake, and the longest message that comes in pieces.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
@@ -68,22 +67,11 @@ impl Connection {
     /// Begins to connect.
     pub fn begin(door: &Door, channel: Option<usize>) -> io::Result<Self> {
         let entrance = door.entrance.filter(|_| channel.is_none()).unwrap_or(door.address);
-        let domain = Domain::for_address(entrance);
-        let socket =
-            Socket::new(domain, Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
-        socket.set_tcp_nodelay(true)?;
-        match socket.connect(&SockAddr::from(entrance)) {
-            Err(error)
-                if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) =>
-            {
-                return Err(error);
-            }
-            _ => {}
-        }
+        let socket = dial(entrance)?;
         let dialect = if channel.is_some() { door.reader } else { door.publisher };
         let seen = door.seen.as_ref().map_or(0, |seen| seen.offset);
         Ok(Self {
-            socket: socket.into(),
+            socket,
             dialect,
             stage: Stage::Connecting,
             begun: Instant::now(),
@@ -128,16 +116,7 @@ impl Connection {
                 Ok(Some(error)) | Err(error) => return Err(format!("cannot connect: {error}")),
             }
         }
-        let mut sent = 0;
-        while sent < self.out.len() {
-            match self.socket.write(&self.out[sent..]) {
-                Ok(count) => sent += count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(lost(&error)),
-            }
-        }
-        self.out.drain(..sent);
+        write_some(&mut self.socket, &mut self.out).map_err(|error| lost(&error))?;
         self.waits = !self.out.is_empty();
         if !self.waits {
             self.out.shrink_to(if self.place.is_some() { 0 } else { 64 * 1024 });

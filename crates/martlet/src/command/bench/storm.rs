@@ -11,7 +11,6 @@ use super::report::Report;
 use crate::failure::Failure;
 
 mod agenda;
-mod dice;
 mod entrance;
 mod flow;
 mod plan;

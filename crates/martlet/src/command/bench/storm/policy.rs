@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
+use fastrand::Rng;
 use martlet_core::time::Instant;
 use serde::Serialize;
-
-use super::dice::Dice;
 
 mod ours;
 #[cfg(test)]
@@ -87,7 +86,7 @@ impl Clients {
     pub fn policy(self, seed: u64) -> Policy {
         match self {
             Self::Martlet => Policy::Ours(Ours::new(seed)),
-            others => Policy::Others { clients: others, tries: 0, dice: Dice::new(seed) },
+            others => Policy::Others { clients: others, tries: 0, random: Rng::with_seed(seed) },
         }
     }
 }
@@ -104,7 +103,7 @@ pub enum Policy {
         /// How often it has tried since it was connected last.
         tries: u32,
         /// Its own.
-        dice: Dice,
+        random: Rng,
     },
 }
 
@@ -129,8 +128,8 @@ impl Policy {
     pub fn handle_lost(&mut self, now: Instant, loss: Loss) -> Option<Duration> {
         match self {
             Self::Ours(ours) => ours.handle_lost(now, loss),
-            Self::Others { clients, tries, dice } => {
-                let wait = wait(*clients, *tries, loss, dice);
+            Self::Others { clients, tries, random } => {
+                let wait = wait(*clients, *tries, loss, random);
                 *tries += 1;
                 wait
             }
@@ -139,21 +138,21 @@ impl Policy {
 }
 
 /// The wait of a client before its try after so many in vain.
-fn wait(clients: Clients, tries: u32, loss: Loss, dice: &mut Dice) -> Option<Duration> {
+fn wait(clients: Clients, tries: u32, loss: Loss, random: &mut Rng) -> Option<Duration> {
     let ms = match clients {
         Clients::Restless | Clients::Martlet => 0.0,
         Clients::Naive => [0.0, 1_000.0][tries.min(1) as usize],
         Clients::EventSource => 3_000.0,
         Clients::SocketIo => {
             let whole = doubled(1_000.0, tries).min(5_000.0);
-            (whole * (0.5 + dice.share())).min(5_000.0)
+            (whole * (0.5 + random.f64())).min(5_000.0)
         }
         Clients::Pusher if tries == 0 && matches!(loss, Loss::Told(_)) => 0.0,
         Clients::Pusher => 1_000.0,
         Clients::Phoenix => *PHOENIX.get(tries as usize).unwrap_or(&5_000.0),
         Clients::SignalR => *SIGNALR.get(tries as usize)?,
-        Clients::AnyCable => doubled(3_000.0, tries) * (1.0 + dice.share()) * (0.5 + dice.share()),
-        Clients::Centrifuge => 500.0 + doubled(500.0, tries).min(20_000.0) * dice.share(),
+        Clients::AnyCable => doubled(3_000.0, tries) * (1.0 + random.f64()) * (0.5 + random.f64()),
+        Clients::Centrifuge => 500.0 + doubled(500.0, tries).min(20_000.0) * random.f64(),
     };
     Some(Duration::from_micros((ms * 1_000.0) as u64))
 }

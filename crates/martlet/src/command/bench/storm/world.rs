@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
+use fastrand::Rng;
 use hdrhistogram::Histogram;
 use martlet_core::crowd::{Arrival, Drain};
 use martlet_core::time::Instant;
 
 use super::agenda::{Agenda, What};
-use super::dice::Dice;
 use super::entrance::Entrance;
 use super::flow::Flow;
 use super::plan::{BEGIN, END, OUTAGE, Plan, ROUND_TRIPS, Scenario, Server};
@@ -96,25 +96,25 @@ pub struct World<'a> {
     clients: Vec<Client>,
     nodes: Vec<Node>,
     entrance: Entrance,
-    dice: Dice,
+    random: Rng,
     counted: Counted,
 }
 
 impl<'a> World<'a> {
     /// Everybody is connected, evenly.
     pub fn new(plan: &'a Plan) -> Self {
-        let mut dice = Dice::new(plan.conditions.seed);
+        let mut random = Rng::with_seed(plan.conditions.seed);
         let (nodes, workers) = (plan.nodes(), plan.conditions.workers);
         let mut all: Vec<Node> = (0..nodes).map(|_| Node::new(plan)).collect();
         let [least, most] = plan.conditions.round_trip;
         let clients = (0..plan.conditions.sessions).map(|number| {
             let (node, worker) = (number % nodes, number / nodes % workers);
             all[node as usize].workers[worker as usize].live.push(number);
-            let mut policy = plan.clients.policy(dice.roll());
+            let mut policy = plan.clients.policy(random.u64(..));
             policy.handle_connected(Instant(0));
             Client {
                 policy,
-                round_trip: least + most.saturating_sub(least).mul_f64(dice.share()),
+                round_trip: least + most.saturating_sub(least).mul_f64(random.f64()),
                 lost_at: Instant(0),
                 begun: Instant(0),
                 tries: 0,
@@ -126,8 +126,15 @@ impl<'a> World<'a> {
         });
         let clients = clients.collect();
         let (agenda, entrance) = (Agenda::default(), Entrance::new());
-        let mut world =
-            Self { plan, agenda, clients, nodes: all, entrance, dice, counted: Counted::default() };
+        let mut world = Self {
+            plan,
+            agenda,
+            clients,
+            nodes: all,
+            entrance,
+            random,
+            counted: Counted::default(),
+        };
         world.foresee();
         world
     }
@@ -181,16 +188,16 @@ impl<'a> World<'a> {
         }
         client.tries += 1;
         client.begun = now;
-        let open = self.nodes.iter().filter(|node| node.open).count() as u64;
+        let open = self.nodes.iter().filter(|node| node.open).count();
         if open == 0 {
             let answered = now.after(client.round_trip);
             return self.lose(answered, who, Loss::Cut);
         }
-        let chosen = self.dice.below(open) as usize;
+        let chosen = self.random.usize(..open);
         let mut all = self.nodes.iter().enumerate().filter(|(_, node)| node.open);
         let Some((node, found)) = all.nth(chosen) else { return };
         (client.node, client.life) = (node as u32, found.life);
-        client.worker = self.dice.below(found.workers.len() as u64) as u32;
+        client.worker = self.random.usize(..found.workers.len()) as u32;
         let reached = now.after(client.way());
         self.counted.arrivals.add(reached, 1);
         self.counted.shaking.add(reached, 1);
@@ -207,7 +214,7 @@ impl<'a> World<'a> {
         };
         let worker = &mut node.workers[client.worker as usize];
         if worker.shaking >= self.plan.handshakes() {
-            let random = self.dice.roll();
+            let random = self.random.u64(..);
             let after = worker.admission.put_off(now, Arrival::Newcomer, random);
             self.counted.shaking.add(now, -1);
             return self.lose(heard, who, Loss::Told(Some(after)));
@@ -251,7 +258,7 @@ impl<'a> World<'a> {
         let worker = &mut node.workers[client.worker as usize];
         worker.shaking -= 1;
         let grant = self.entrance.grant(who);
-        let random = self.dice.roll();
+        let random = self.random.u64(..);
         match self.entrance.arrive(now, who, grant, &mut worker.admission, random) {
             Ok(()) => {
                 worker.live.push(who);

@@ -3,26 +3,26 @@
 
 use std::time::Duration;
 
+use fastrand::Rng;
 use martlet_client::Options;
 use martlet_client::session::{Advice, Retry};
 use martlet_core::model::UnixMillis;
 use martlet_core::time::{Instant, Now};
 
-use super::super::dice::Dice;
 use super::Loss;
 
 /// The waits of one client.
 #[derive(Debug)]
 pub struct Ours {
     retry: Retry,
-    dice: Dice,
+    random: Rng,
 }
 
 impl Ours {
     /// A client whose random bits begin at `seed`.
     pub fn new(seed: u64) -> Self {
         let Options { backoff_min, backoff_max, .. } = Options::default();
-        Self { retry: Retry::new(backoff_min, backoff_max), dice: Dice::new(seed) }
+        Self { retry: Retry::new(backoff_min, backoff_max), random: Rng::with_seed(seed) }
     }
 
     /// Whether it may set out, or how long it may not.
@@ -41,7 +41,7 @@ impl Ours {
             Loss::Told(Some(after)) => Advice::After(after),
             Loss::Told(None) | Loss::Cut => Advice::None,
         };
-        self.retry.handle_lost(clocks(now), advice, self.dice.roll())
+        self.retry.handle_lost(clocks(now), advice, self.random.u64(..))
     }
 }
 

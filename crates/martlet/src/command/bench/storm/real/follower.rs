@@ -1,17 +1,17 @@
 //! A client that follows one channel and comes back by itself: as cheap as the bench's others, so
 //! that thousands fit beside the servers, and with the waits of a real one.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::heard::{Heard, heard};
 use crate::command::bench::dialect::{head, martlet::handshake};
 use crate::command::bench::door::Door;
 use crate::command::bench::frame::{self, Scanner};
+use crate::command::bench::socket::{dial, write_some};
 use crate::command::bench::storm::policy::{Loss, Policy};
 
 /// The longest answer to the handshake.
@@ -101,18 +101,7 @@ impl Follower {
     /// Sets out.
     pub fn begin(&mut self, door: &Door, entrance: SocketAddr, now: Instant) -> io::Result<()> {
         (self.begun, self.tries) = (now, self.tries + 1);
-        let kind = Type::STREAM.nonblocking().cloexec();
-        let socket = Socket::new(Domain::for_address(entrance), kind, Some(Protocol::TCP))?;
-        socket.set_tcp_nodelay(true)?;
-        match socket.connect(&SockAddr::from(entrance)) {
-            Err(error)
-                if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) =>
-            {
-                return Err(error);
-            }
-            _ => {}
-        }
-        self.socket = Some(socket.into());
+        self.socket = Some(dial(entrance)?);
         self.stage = Stage::Connecting;
         self.out = handshake(door);
         self.rest = Vec::new();
@@ -139,16 +128,7 @@ impl Follower {
                 _ => return Err(Loss::Cut),
             }
         }
-        let mut sent = 0;
-        while sent < self.out.len() {
-            match socket.write(&self.out[sent..]) {
-                Ok(count) => sent += count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Err(Loss::Cut),
-            }
-        }
-        self.out.drain(..sent);
+        write_some(socket, &mut self.out).map_err(|_| Loss::Cut)?;
         if self.out.is_empty() {
             self.out = Vec::new();
         }

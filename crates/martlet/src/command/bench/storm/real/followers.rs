@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
 use hdrhistogram::Histogram;
 use rustix::event::{Timespec, epoll};
 
@@ -15,7 +16,6 @@ use super::heard::Heard;
 use super::ledger::Ledger;
 use crate::command::bench::board::histogram;
 use crate::command::bench::door::Door;
-use crate::command::bench::storm::dice::Dice;
 use crate::command::bench::storm::flow::Flow;
 use crate::command::bench::storm::policy::{Clients, Loss};
 use crate::failure::Failure;
@@ -71,7 +71,7 @@ pub struct Followers {
     due: BinaryHeap<Reverse<(Instant, u32)>>,
     events: Vec<epoll::Event>,
     buffer: Vec<u8>,
-    dice: Dice,
+    random: Rng,
     began: Instant,
     swept: Instant,
     /// What was published and has come.
@@ -122,7 +122,7 @@ impl Followers {
             due: BinaryHeap::new(),
             events: Vec::with_capacity(EVENTS),
             buffer: vec![0; READ_BYTES],
-            dice: Dice::new(1),
+            random: Rng::with_seed(1),
             began: now,
             swept: now,
             ledger: Ledger::new(channels),
@@ -135,7 +135,7 @@ impl Followers {
     pub fn add(&mut self, count: usize, clients: Clients, watches: bool) {
         let now = Instant::now();
         for number in 0..count {
-            let policy = clients.policy(self.dice.roll());
+            let policy = clients.policy(self.random.u64(..));
             let mut follower = Follower::new(number % self.names.len(), policy, now);
             follower.watches = watches;
             self.all.push(follower);
@@ -189,7 +189,7 @@ impl Followers {
         self.counted.arrivals.add(moment, 1);
         let follower = &mut self.all[who];
         let entrances = if follower.watches { &self.watched } else { &self.entrances };
-        let entrance = entrances[self.dice.below(entrances.len() as u64) as usize];
+        let entrance = entrances[self.random.usize(..entrances.len())];
         if follower.begin(&self.door, entrance, now).is_err() {
             return self.lose(who, Loss::Cut);
         }

@@ -41,7 +41,7 @@ impl World<'_> {
     /// These are let go, and told to come back after this time, evenly over that.
     fn tell(&mut self, now: Instant, going: &[u32], after: Duration, over: Duration) {
         for (i, who) in going.iter().enumerate() {
-            let share = (i as f64 + self.dice.share()) / going.len() as f64;
+            let share = (i as f64 + self.random.f64()) / going.len() as f64;
             let told = now.after(self.gone(now, *who).way());
             self.lose(told, *who, Loss::Told(Some(after + over.mul_f64(share))));
         }
@@ -80,7 +80,7 @@ impl World<'_> {
         self.count_gone(going.len() as u64);
         let [least, most] = self.plan.conditions.silence;
         for who in going {
-            let silence = least + most.saturating_sub(least).mul_f64(self.dice.share());
+            let silence = least + most.saturating_sub(least).mul_f64(self.random.f64());
             self.gone(now, who);
             self.lose(now.after(silence), who, Loss::Cut);
         }
