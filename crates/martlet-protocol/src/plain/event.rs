@@ -17,6 +17,12 @@ use crate::native::json::{
 /// has ended.
 const RESERVED: &[&str] = &["gap", "lagged", "close", "error", "open"];
 
+/// What is added to the wait that an `EventSource` is advised. It keeps the last that it was told for
+/// all further tries, however often they fail, so that advice to come back at once would be advice
+/// to try without a pause for as long as nobody answers. Added, so that those who are told different
+/// times still come at different times.
+const RETRY_MORE: Duration = Duration::from_millis(250);
+
 /// One event of a plain stream. Nothing in it has a line break.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlainEvent<'a> {
@@ -28,7 +34,7 @@ pub struct PlainEvent<'a> {
     pub event: Option<Cow<'a, str>>,
     /// The data.
     pub data: Cow<'a, [u8]>,
-    /// How long the server advises to wait before coming back.
+    /// How long an `EventSource` is to wait before it comes back.
     pub retry: Option<Duration>,
 }
 
@@ -69,7 +75,7 @@ impl<'a> PlainEvent<'a> {
             }
             Event::Closing(close) => {
                 let event = Self::written("close", |data| close_object(close, data));
-                Some(Self { retry: close.after, ..event })
+                Some(Self { retry: close.after.map(|after| after + RETRY_MORE), ..event })
             }
             Event::Connected(_)
             | Event::Subscribed(_)

@@ -387,12 +387,16 @@ proptest! {
 }
 
 #[test]
-fn a_close_says_when_to_come_back() {
-    let close = Close { after: Some(Duration::from_millis(1200)), ..Code::Shutdown.into() };
-    let event = Event::Closing(close);
-    let plain = PlainEvent::of(&event, false).unwrap();
-    assert_eq!(plain.retry, Some(Duration::from_millis(1200)));
-    assert_eq!(plain.event.as_deref(), Some("close"));
+fn a_close_says_when_to_come_back_and_never_at_once() {
+    for (after, retry) in [(0, 250), (1_200, 1_450)] {
+        let close = Close { after: Some(Duration::from_millis(after)), ..Code::Shutdown.into() };
+        let event = Event::Closing(close);
+        let plain = PlainEvent::of(&event, false).unwrap();
+        assert_eq!(plain.retry, Some(Duration::from_millis(retry)));
+        assert_eq!(plain.event.as_deref(), Some("close"));
+        let told = std::str::from_utf8(&plain.data).unwrap();
+        assert!(told.contains(&format!("\"after\":{after}")), "{told}");
+    }
     let told = Event::Publication(Arc::new(publication(None, Data::Json("1".into()))));
     assert_eq!(PlainEvent::of(&told, false).unwrap().retry, None);
 }

@@ -71,7 +71,7 @@ fn retried(refusal: &Refusal) -> (HeaderMap, Vec<u8>) {
     };
     let mut page = Vec::new();
     if let Some(told) = PlainEvent::of(&event, false) {
-        let told = PlainEvent { retry: Some(retry), ..told };
+        let told = PlainEvent { retry: told.retry.or(Some(retry)), ..told };
         Sse.event(&event_of(&told), false, &mut page);
     }
     (stream_headers(&Sse, HeaderMap::new()), page)

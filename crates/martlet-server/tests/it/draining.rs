@@ -74,7 +74,7 @@ async fn an_event_source_is_told_to_come_back_in_the_only_way_it_knows() {
     assert!(told.starts_with("HTTP/1.1 200 OK\r\n"), "{told}");
     assert!(told.contains("\r\ncontent-type: text/event-stream"), "{told}");
     let retry = told.split("retry: ").nth(1).and_then(|rest| rest.split('\n').next()).unwrap();
-    assert!((250..=1_250).contains(&retry.parse::<u64>().unwrap()), "{told}");
+    assert!((500..=1_500).contains(&retry.parse::<u64>().unwrap()), "{told}");
     assert!(told.contains("event: close\ndata: {\"code\":3000,"), "{told}");
     // A program that can read a status gets one.
     let told = answer(&node, "/v1/sse?channel=a", "").await;

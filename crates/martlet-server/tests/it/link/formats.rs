@@ -132,10 +132,7 @@ impl Text {
         self.bytes.drain(..head_end + length + 12 + boundary);
         let data = Some(String::from_utf8(body).unwrap()).filter(|body| !body.is_empty());
         let name = field("Martlet-Event");
-        let close = data.as_deref().filter(|_| name.as_deref() == Some("close"));
-        let close = close.map(|data| serde_json::from_str::<Value>(data).unwrap());
-        let retry = close.and_then(|close| close["after"].as_u64());
-        Some(PlainEvent { id: field("Martlet-Cursor"), name, data, retry, comment: false })
+        Some(PlainEvent { id: field("Martlet-Cursor"), name, data, retry: None, comment: false })
     }
 }
 
@@ -149,6 +146,5 @@ pub fn whole(object: &Value) -> PlainEvent {
         "publication" => (None, &event["data"]),
         name => (Some(name.to_owned()), event),
     };
-    let retry = event["after"].as_u64().filter(|_| name.as_deref() == Some("close"));
-    PlainEvent { id, name, data: Some(data.to_string()), retry, comment: false }
+    PlainEvent { id, name, data: Some(data.to_string()), retry: None, comment: false }
 }
