@@ -23,6 +23,7 @@ use crate::session::{ChannelState, Followed, HistoryPage, Reply, Request, Start}
 use crate::stream::{Begin, Keep, begin};
 use crate::time::{Instant, Now};
 
+mod following;
 mod members;
 mod reading;
 #[cfg(test)]
@@ -310,49 +311,6 @@ impl Shard {
             Entry::Vacant(_) if full => Err(Code::NodeFull.into()),
             Entry::Vacant(entry) => Ok(entry.insert(Box::default())),
         }
-    }
-
-    fn follow(&mut self, to: ReplyTo, name: ChannelName, start: Start) -> Result<(), Refusal> {
-        let recovery = self.namespace(&name)?.recovery;
-        let channel = self.channel(&name)?;
-        let at = channel.tail.at();
-        if !std::mem::replace(&mut channel.listening, true) {
-            self.outputs.push_back(ShardOutput::Listen(name.clone()));
-        }
-        match (start, at) {
-            (Start::Now, Some(at)) => {
-                let channel = name.clone();
-                let followed =
-                    Followed { channel, begin: at, head: at, gap: None, recovered: false };
-                self.followed(to, &name, followed);
-                Ok(())
-            }
-            (Start::Since(_), _) if !recovery => self.follow(to, name, Start::Now),
-            _ => self.ask_begin(to, name, start),
-        }
-    }
-
-    fn followed(&mut self, to: ReplyTo, name: &ChannelName, followed: Followed) {
-        let Entry::Occupied(mut entry) = self.channels.entry(name.clone()) else { return };
-        let followed = Followed { channel: entry.key().clone(), ..followed };
-        let channel = entry.get_mut();
-        match channel.followers.iter_mut().find(|(lane, _)| *lane == to.lane) {
-            Some((_, count)) => *count += 1,
-            None => channel.followers.push((to.lane, 1)),
-        }
-        self.outputs.push_back(ShardOutput::Reply(to, Reply::Followed(followed)));
-    }
-
-    fn unfollow(&mut self, lane: LaneId, name: &ChannelName) -> Result<(), Refusal> {
-        let Some(channel) = self.channels.get_mut(name) else { return Ok(()) };
-        if let Some(index) = channel.followers.iter().position(|(l, _)| *l == lane) {
-            channel.followers[index].1 -= 1;
-            if channel.followers[index].1 == 0 {
-                channel.followers.swap_remove(index);
-            }
-        }
-        self.forget_idle(name);
-        Ok(())
     }
 
     fn tell_channels(&mut self, to: ReplyTo, prefix: &str, limit: usize) -> Result<(), Refusal> {

@@ -1,5 +1,5 @@
-//! The shard's dealings with pages of history: where a reader begins, what a client asked to
-//! read, and what a channel's own tail is missing.
+//! The shard's dealings with pages of history: what a client asked to read, and what a channel's own
+//! tail is missing.
 
 use super::*;
 
@@ -67,40 +67,8 @@ impl Shard {
         }
     }
 
-    /// Decides where a new follower begins, and lets the lane have the channel from here.
-    fn begin(&mut self, to: ReplyTo, name: &ChannelName, start: Start, page: &Page) {
-        self.hear_head(name, page);
-        let Some(head) = self.channels.get(name).and_then(|channel| channel.tail.at()) else {
-            return self.refuse(to, Code::Internal.into());
-        };
-        if head.epoch != page.extent.head.epoch {
-            // The history is a new one and this node's tail has yet to hear of it: ask again.
-            let asked = self.ask_begin(to, name.clone(), start);
-            return asked.unwrap_or_else(|refusal| self.refuse(to, refusal));
-        }
-        let recovery = self.namespace(name).is_ok_and(|namespace| namespace.recovery);
-        let mut extent = page.extent;
-        extent.head.offset = extent.head.offset.max(head.offset);
-        if !recovery {
-            (extent.first, extent.kept) = (extent.head.offset + 1, false);
-        }
-        let now = Begin { position: head, gap: None };
-        let Begin { position, gap } = match start {
-            Start::Now => now,
-            Start::Since(_) => {
-                let position = Position { epoch: head.epoch, offset: page.before };
-                Begin { position, ..now }
-            }
-            Start::After(seen) => begin(name, seen, extent),
-        };
-        let recovered = matches!(start, Start::After(_)) && gap.is_none();
-        let channel = name.clone();
-        let followed = Followed { channel, begin: position, head, gap, recovered };
-        self.followed(to, name, followed);
-    }
-
     /// The store told where the channel is; its tail may find that it is behind.
-    fn hear_head(&mut self, name: &ChannelName, page: &Page) {
+    pub(super) fn hear_head(&mut self, name: &ChannelName, page: &Page) {
         let Some(channel) = self.channels.get_mut(name) else { return };
         let mut steps = Vec::new();
         let want = channel.tail.handle_head(page, &mut steps);
@@ -141,20 +109,6 @@ impl Shard {
             let want = channel.tail.handle_timeout();
             self.read_on(&name, want);
         }
-    }
-
-    /// Asks the store where a follower begins.
-    pub(super) fn ask_begin(
-        &mut self,
-        to: ReplyTo,
-        name: ChannelName,
-        start: Start,
-    ) -> Result<(), Refusal> {
-        let range = match start {
-            Start::Since(time) => Range::Since(time),
-            Start::Now | Start::After(_) => Range::After(0),
-        };
-        self.ask_page(name, Asked::Follow { to, start }, range, 0)
     }
 
     fn tell_page(
