@@ -25,7 +25,7 @@ const help = `Measures martlet beside its peers, and writes docs/performance.md
   bench/run --quick                the same in short: to see that all of it works
   bench/run --only fanout-1,idle   some of it; prints the figures and leaves the document alone
   bench/run --cluster              several nodes behind Redis: a minute and a half; writes docs/performance-cluster.md
-  bench/run --storm                a node of a busy cluster goes: six minutes; writes docs/draining.md
+  bench/run --storm                a node of a busy cluster goes: seven minutes; writes docs/draining.md
   bench/run --peers redis,nats     only these peers
   bench/run --martlet PATH         this program rather than one that is built for it
   bench/run --no-install           without asking whether the peers are installed

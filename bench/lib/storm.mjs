@@ -22,6 +22,7 @@ function plan(quick) {
     { id: "storm", call: ["storm", ...sessions] },
     { id: "slow", call: ["storm", "--scenario", "kill", "--clients", some, "--work", 2000, "--admission", 400, ...sessions] },
     { id: "real", call: ["storm", "--real", quick ? 600 : 15_000, ...(quick ? ["--over", 5] : [])] },
+    { id: "direct", call: ["storm", "--real", quick ? 600 : 15_000, "--no-balancer", ...(quick ? ["--over", 5] : [])] },
     { id: "fewer", call: ["storm", "--real", quick ? 300 : 6000, ...(quick ? ["--over", 5] : [])] },
   ];
 }
@@ -74,6 +75,7 @@ const columns = {
   what: { title: "what happens", cell: (one) => names[one.scenario] },
   clients: { title: "clients", left: true, cell: (one) => (one.clients === "martlet" ? "**martlet**" : one.clients) },
   sessions: { title: "clients", cell: (one) => grouped(one.sessions) },
+  balancer: { title: "behind", left: true, cell: (one) => (one.balancers === 0 ? "nothing" : "HAProxy") },
   gone: { title: "lost a connection", cell: (one) => grouped(one.gone) },
   peak: { title: "peak, arrivals/s", cell: (one) => grouped(one.peak_per_second) },
   even: { title: "even", cell: (one) => grouped(one.even_per_second) },
@@ -106,8 +108,9 @@ function table(rows, ...chosen) {
 const rows = (results, id, scenario, server) =>
   (output(results, id)?.results ?? []).filter((one) => one.scenario === scenario && (one.clients === "martlet" || one.server === server));
 
-/** Real storms, with how many clients there were beside those who only watch. */
-const really = (output) => (output?.results ?? []).map((one) => ({ ...one, sessions: output.settings.clients }));
+/** Real storms, with how many clients there were beside those who only watch, and behind what. */
+const really = (output) =>
+  (output?.results ?? []).map((one) => ({ ...one, sessions: output.settings.clients, balancers: output.settings.balancers }));
 
 const herd = ["clients", "peak", "times", "tenth", "shaking", "tries", "p50", "p99", "max", "never"];
 
@@ -121,7 +124,7 @@ export function stormTables(results) {
     table(rows(results, "storm", "kill", "martlet"), ...herd),
     table(rows(results, "slow", "kill", "all-at-once"), ...herd),
     table(rows(results, "slow", "kill", "martlet"), ...herd),
-    table(["real", "fewer"].flatMap((id) => really(output(results, id))), "what", "sessions", "gone", "peak", "even", "times", "tries", "p50", "p99", "max", "before", "during", "busy", "faults", "met"),
+    table(["real", "direct", "fewer"].flatMap((id) => really(output(results, id))), "what", "sessions", "balancer", "gone", "peak", "even", "times", "tries", "p50", "p99", "max", "before", "during", "busy", "faults", "met"),
   ];
 }
 
@@ -224,15 +227,15 @@ Set \`admission.per_second\` to less than what a worker can do. \`martlet bench 
 
 ## Real clients
 
-${grouped(real.clients)} WebSockets, and once more ${grouped(fewer.clients)}, at ${real.nodes} nodes behind one Redis and ${real.balancers === 0 ? "no balancer" : "HAProxy"}, with ${grouped(real.rate)} publications a second in a channel for each ten of them; a third of the clients loses its node.
+${grouped(real.clients)} WebSockets at ${real.nodes} nodes behind one Redis and ${real.balancers === 0 ? "no balancer" : "HAProxy"}, then without a balancer, then ${grouped(fewer.clients)} of them, with ${grouped(real.rate)} publications a second in a channel for each ten of them; a third of the clients loses its node.
 One more client watches each channel at a node that stays: the p99 of what it gets, before and while the others come back, is to be at most twice as long.
 
 ${counted}
 
-\`${command(results, "real")}\`, \`${command(results, "fewer")}\`
+${["real", "direct", "fewer"].map((id) => `\`${command(results, id)}\``).join(", ")}
 
 All of it, nodes, Redis and balancer, had core ${about.cores} of this machine together, and the clients the last one. Where the cores of both come near 1 that core is full: it takes as many back
-a second as it can, and what is published waits for its turn.
+a second as it can, and what is published waits for its turn. A balancer with a core of its own would not be in the way: the rows behind nothing stand for that.
 
 ## How far to trust it
 

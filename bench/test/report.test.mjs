@@ -131,7 +131,7 @@ test("storms stand under what they are, each with its own server", () => {
   assert.equal(ours.length, 6);
   for (const table of [drained, killed, unheard]) assert.equal(table.length, 10);
   for (const table of [slow, admitted]) assert.equal(table.length, 7);
-  assert.equal(real.length, 4);
+  assert.equal(real.length, 6);
   assert.notDeepEqual(killed.slice(1), unheard.slice(1));
 });
 

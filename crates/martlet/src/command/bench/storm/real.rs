@@ -75,6 +75,10 @@ pub struct RealArguments {
     #[arg(long, default_value = "haproxy", value_name = "PROGRAM")]
     haproxy: String,
 
+    /// Without HAProxy even where there is one
+    #[arg(long)]
+    no_balancer: bool,
+
     /// Set a key of the configuration of the nodes; repeat it for several
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -237,7 +241,8 @@ impl Real {
     /// How many balancers so many clients need: each may have as many files open as this program,
     /// and takes two for each of them.
     fn balancers(&self, clients: usize) -> usize {
-        match Balancer::there_is(&self.arguments.haproxy) {
+        let RealArguments { no_balancer, haproxy, .. } = &self.arguments;
+        match !no_balancer && Balancer::there_is(haproxy) {
             true => clients.div_ceil(files::raise() * 45 / 100),
             false => 0,
         }
