@@ -41,8 +41,10 @@ use crate::wire::Carrier;
 use crate::worker::Worker;
 
 mod ordinary;
+mod turnstile;
 
 pub use ordinary::GateService;
+use turnstile::Turnstile;
 
 /// How long a client may take to shake hands, to send a body, and to take in a refusal.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -107,6 +109,7 @@ impl Site {
 pub struct Entrance {
     gate: Rc<Gate>,
     options: Rc<FrontOptions>,
+    turnstile: Turnstile,
     /// How many connections there are.
     open: Cell<usize>,
     /// Woken when one has ended.
@@ -152,9 +155,15 @@ impl Entrance {
         Self {
             gate: Rc::new(Gate { site, worker, router }),
             options: Rc::new(options),
+            turnstile: Turnstile::new(),
             open: Cell::new(0),
             ended: Notify::new(),
         }
+    }
+
+    /// Lets those who come take their turns, for as long as it is polled.
+    pub async fn turn(&self) {
+        self.turnstile.turn().await;
     }
 
     /// Waits until there is no connection.
@@ -186,8 +195,17 @@ impl Entrance {
     /// Takes a connection over, and shakes hands where it is to be encrypted.
     async fn begin(&self, socket: TcpStream) -> std::io::Result<Stream> {
         let site = &self.gate.site;
-        let Some(tls) = &site.tls else { return Stream::plain(socket, &site.socket) };
-        let shaking = Stream::tls(socket, tls.config(), &site.socket);
+        let stream = Stream::plain(socket, &site.socket)?;
+        let Some(tls) = &site.tls else {
+            self.turnstile.pass().await;
+            return Ok(stream);
+        };
+        let shaking = async {
+            // Who says nothing takes nobody's turn.
+            stream.readable().await?;
+            self.turnstile.pass().await;
+            stream.encrypted(tls.config()).await
+        };
         let shaken = tokio::time::timeout(PATIENCE, shaking).await;
         shaken.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
     }

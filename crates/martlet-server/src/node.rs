@@ -256,6 +256,8 @@ async fn work(
 ) {
     tokio::task::spawn_local(vital("sweep", Rc::clone(&worker).sweep()));
     tokio::task::spawn_local(vital("clockwork", Rc::clone(&worker).keep_time()));
+    let turning = Rc::clone(&entrance);
+    tokio::task::spawn_local(vital("turnstile", async move { turning.turn().await }));
     while let Some(mut batch) = letters.recv().await {
         let mut weight = weight_of(&batch);
         while weight < LETTERS

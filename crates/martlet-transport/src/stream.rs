@@ -57,17 +57,12 @@ impl Stream {
         Ok(Self { socket, secure: None })
     }
 
-    /// Takes over an accepted socket and shakes hands for TLS. To be given a timeout.
-    pub async fn tls(
-        socket: std::net::TcpStream,
-        config: Arc<ServerConfig>,
-        options: &SocketOptions,
-    ) -> io::Result<Self> {
-        let mut stream = Self::plain(socket, options)?;
+    /// Shakes hands for TLS, on a stream of which nothing has been read. To be given a timeout.
+    pub async fn encrypted(mut self, config: Arc<ServerConfig>) -> io::Result<Self> {
         let secure = Box::new(Secure::new(config)?);
-        secure.handshake(&stream.socket).await?;
-        stream.secure = Some(secure);
-        Ok(stream)
+        secure.handshake(&self.socket).await?;
+        self.secure = Some(secure);
+        Ok(self)
     }
 
     /// The address at the other end; `0.0.0.0:0` if it has gone already.

@@ -33,10 +33,13 @@ async fn tls() -> (Box<dyn Client>, Stream) {
     let (client, server) = sockets().await;
     let (config, connector) = configs();
     let name = ServerName::try_from("localhost").expect("a name");
-    let options = SocketOptions::default();
     let connecting = connector.connect(name, client);
-    let (client, stream) = tokio::join!(connecting, Stream::tls(server, config, &options));
+    let (client, stream) = tokio::join!(connecting, encrypted(server, config));
     (Box::new(client.expect("a trusted server")), stream.expect("a handshake"))
+}
+
+async fn encrypted(server: std::net::TcpStream, config: Arc<ServerConfig>) -> io::Result<Stream> {
+    Stream::plain(server, &SocketOptions::default())?.encrypted(config).await
 }
 
 fn configs() -> (Arc<ServerConfig>, tokio_rustls::TlsConnector) {
@@ -236,9 +239,8 @@ async fn a_tls_stream_ends_tls_and_then_the_socket() {
     let (client, server) = sockets().await;
     let (config, connector) = configs();
     let name = ServerName::try_from("localhost").expect("a name");
-    let options = SocketOptions::default();
     let connecting = connector.connect(name, client);
-    let (client, stream) = tokio::join!(connecting, Stream::tls(server, config, &options));
+    let (client, stream) = tokio::join!(connecting, encrypted(server, config));
     let (mut client, stream) = (client.expect("a trusted server"), stream.expect("a handshake"));
     stream.shutdown();
     let ended = tokio::time::timeout(Duration::from_secs(5), async {
@@ -264,7 +266,7 @@ async fn a_client_that_takes_nothing_is_given_up_by_the_kernel() {
 async fn no_tls_on_a_tls_port_is_an_error() {
     let (mut client, server) = sockets().await;
     client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("it reads");
-    let refused = Stream::tls(server, configs().0, &SocketOptions::default()).await;
+    let refused = encrypted(server, configs().0).await;
     assert_eq!(refused.expect_err("not TLS").kind(), io::ErrorKind::InvalidData);
 }
 
