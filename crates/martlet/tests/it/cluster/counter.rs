@@ -79,7 +79,8 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Publishers that each wait `pace` between two numbers, until they are told to stop.
+    /// Publishers that each publish a number every `pace`, or as fast as they are answered, until they
+    /// are told to stop.
     pub fn start(urls: &[String], channel: &str, publishers: usize, pace: Duration) -> Self {
         let backend = Arc::new(Backend::new(urls, channel));
         let (stop, count) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
@@ -89,12 +90,13 @@ impl Counters {
                 let mut at = which;
                 let mut accepted: Vec<Accepted> = Vec::new();
                 while !stop.load(Ordering::Relaxed) {
+                    let begun = Instant::now();
                     let number = which as u64 * NUMBERS + accepted.len() as u64 + 1;
                     let next = backend.publish(number, &mut at).await;
                     in_order(accepted.last(), &next);
                     accepted.push(next);
                     count.fetch_add(1, Ordering::Relaxed);
-                    tokio::time::sleep(pace).await;
+                    tokio::time::sleep(pace.saturating_sub(begun.elapsed())).await;
                 }
                 accepted
             })

@@ -1,8 +1,8 @@
 //! Drains of nodes of a cluster: rolling restarts while clients of every kind read and others
 //! publish, and what those are told who have to go.
 //!
-//! `MARTLET_ROLLING_RESTARTS=100 cargo test -p martlet --test it rolling -- --nocapture` restarts
-//! the cluster a hundred times.
+//! `MARTLET_ROLLING_RESTARTS=100 cargo test --release -p martlet --test it rolling::a_rolling --
+//! --nocapture` restarts the cluster a hundred times.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -21,9 +21,10 @@ use crate::program::MARTLET;
 /// Quick, but with every stage. The proxy looks at health ten times a second.
 const DRAIN: [&str; 3] = ["drain.wait=700ms", "drain.over=1s", "drain.force=5s"];
 
-/// Publishers, and how long each rests: about 1,000 publications a second where there is room.
+/// Publishers, and how often each publishes: 1,000 publications a second in all, and a little more
+/// for the time that one takes to find another node.
 const PUBLISHERS: usize = 25;
-const REST: Duration = Duration::from_millis(15);
+const PACE: Duration = Duration::from_millis(23);
 
 fn restarts() -> usize {
     let asked = std::env::var("MARTLET_ROLLING_RESTARTS").ok();
@@ -47,7 +48,7 @@ async fn a_rolling_restart_loses_nothing() {
 async fn restart_all(world: &mut World, run: usize) {
     let channel = format!("birds-{run}");
     let readers = Readers::of_all_ways(world.front(), &channel).await;
-    let counters = Counters::start(&world.urls(), &channel, PUBLISHERS, REST);
+    let counters = Counters::start(&world.urls(), &channel, PUBLISHERS, PACE);
     let begun = Instant::now();
     counters.more(200).await;
     for node in 0..world.nodes.len() {
