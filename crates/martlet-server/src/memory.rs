@@ -145,10 +145,15 @@ impl Memory {
         self.level() >= Level::Closed
     }
 
-    /// How a newcomer is turned away.
-    pub fn turn_away(&self) -> Close {
+    /// Whether nobody is let in, also of those who were here before.
+    pub fn refuses_everybody(&self) -> bool {
+        self.level() >= Level::Parting
+    }
+
+    /// When somebody is to come again who is turned away.
+    pub fn turn_away(&self) -> Duration {
         self.shed.newcomers.fetch_add(1, Relaxed);
-        Close { after: Some(spread(NEWCOMERS)), ..Code::Busy.into() }
+        spread(NEWCOMERS)
     }
 
     /// How a client is let go.

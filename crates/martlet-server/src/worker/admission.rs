@@ -16,8 +16,9 @@ impl Worker {
         if let Some(leaving) = &*self.leaving.borrow() {
             return leaving.send_away(looks_in);
         }
-        if self.common.memory.refuses_newcomers() {
-            return Some(self.common.memory.turn_away());
+        if self.common.memory.refuses_everybody() {
+            let after = self.common.memory.turn_away();
+            return Some(Close { after: Some(after), ..Code::Busy.into() });
         }
         let most = self.common.handshakes;
         let full = most > 0 && state.sessions.handshakes() > most;
@@ -29,8 +30,9 @@ impl Worker {
     }
 
     /// Whether somebody who has said who it is may come in. `Err` says in what time to come back.
-    /// Those who prove by their grant that they were here go before others. Who only looks in is
-    /// not held up: it asks like any request, and keeps nothing.
+    /// Those who prove by their grant that they were here go before others, and are let in when
+    /// memory is too short for newcomers. Who only looks in is not held up: it asks like any
+    /// request, and keeps nothing.
     pub(super) fn let_in(
         &self,
         state: &mut State,
@@ -47,6 +49,9 @@ impl Worker {
         let looks_in = entry.attachment.as_ref().is_some_and(|a| a.kind.form == Form::Items);
         if entry.session.connected() || looks_in {
             return Ok(());
+        }
+        if arrival == Arrival::Newcomer && self.common.memory.refuses_newcomers() {
+            return Err(self.common.memory.turn_away());
         }
         let random = random::bits();
         let let_in = state.admission.handle_arrival(now.instant, arrival, random);

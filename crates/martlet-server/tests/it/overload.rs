@@ -99,11 +99,13 @@ async fn newcomers() {
     let node = small();
     let http = Http::new(&node);
     let mut here = Follower::open(&node, Route::SocketJson, &["a"]).await;
+    let (_, before) = Talk::connected(&node, json!({})).await;
     assert_eq!(http.get("/ready").await.status, 200);
     let weight = ballast_until(&node, 2, 75).await;
 
     assert_eq!(http.get("/ready").await.refused(), (503, 1018));
     let mut socket = Talk::open(&node).await;
+    socket.send(&[json!({"id": 1, "connect": {}})]).await;
     let close = socket.closed().await;
     assert_eq!((&close["code"], &close["reconnect"]), (&json!(3011), &json!(true)));
     assert!((2_000..10_000).contains(&close["after"].as_u64().unwrap()), "{close}");
@@ -116,6 +118,8 @@ async fn newcomers() {
     let lines = http.get("/v1/stream?channel=a").await;
     assert_eq!(lines.refused(), (503, 3011));
     assert!(lines.header("retry-after").parse::<u64>().unwrap() >= 2);
+    // Who was here before comes back, and goes on.
+    let _back = Talk::connected(&node, json!({"grant": before["grant"]})).await;
     node.backend().publish("a", 1).await;
     here.read_until("a", 1).await;
     assert_eq!(count(&node, "martlet_shed_total{what=\"newcomers\"}").await, 3);
