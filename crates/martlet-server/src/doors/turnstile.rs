@@ -4,8 +4,8 @@
 
 use tokio::sync::{Notify, Semaphore};
 
-/// How many pass in one round. What each costs then, encryption is most of: a fifth of a
-/// millisecond, and more with a key of RSA.
+/// How many pass in one round. Few, because each may be about to shake hands for TLS, and whoever is
+/// delivered to waits for all of them; a round costs little beside that.
 const AT_ONCE: usize = 4;
 
 /// A turnstile.
