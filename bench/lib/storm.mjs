@@ -235,7 +235,7 @@ ${counted}
 ${["real", "direct", "fewer"].map((id) => `\`${command(results, id)}\``).join(", ")}
 
 All of it, nodes, Redis and balancer, had core ${about.cores} of this machine together, and the clients the last one. Where the cores of both come near 1 that core is full: it takes as many back
-a second as it can, and what is published waits for its turn. A balancer with a core of its own would not be in the way: the rows behind nothing stand for that.
+a second as it can, and what is published waits for its turn. The rows behind nothing have that core without a balancer.
 
 ## How far to trust it
 

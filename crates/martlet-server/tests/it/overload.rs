@@ -118,6 +118,8 @@ async fn newcomers() {
     let lines = http.get("/v1/stream?channel=a").await;
     assert_eq!(lines.refused(), (503, 3011));
     assert!(lines.header("retry-after").parse::<u64>().unwrap() >= 2);
+    // Who only asks may have been here before as well.
+    assert_eq!(http.get("/v1/poll?channel=a&wait=0").await.status, 200);
     // Who was here before comes back, and goes on.
     let _back = Talk::connected(&node, json!({"grant": before["grant"]})).await;
     node.backend().publish("a", 1).await;
